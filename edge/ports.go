@@ -1,0 +1,93 @@
+package edge
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"github.com/pictor/pictor/shared/transform"
+	"github.com/pictor/pictor/shared/wire"
+)
+
+// Job is one rendering: a source and a settled Spec (concrete format, see transform.Spec.Settle).
+type Job struct {
+	Source *wire.Source
+	Spec   transform.Spec
+}
+
+// Object is an immutable answer, ready to send. Body is shared by many requests and never changed or copied.
+type Object struct {
+	MediaType string
+	ETag      string // quoted, a hash of Body
+	Body      []byte
+}
+
+// Bytes is what the object costs a cache.
+func (o *Object) Bytes() int64 { return int64(len(o.Body) + len(o.ETag) + len(o.MediaType)) }
+
+// Catalog finds what a public name means, fresh to within a second while the change feed is alive.
+type Catalog interface {
+	// Find gives the Manifest, or an error of Kind NotFound, or Unavailable when the origin cannot be asked. A private
+	// asset is never answered from memory that the feed does not vouch for; a public one is, for a bounded time.
+	Find(ctx context.Context, name wire.Name) (*wire.Manifest, error)
+}
+
+// Memory keeps hot Objects. Get after Set may miss: admission is the cache's business. Safe for concurrent use.
+type Memory interface {
+	Get(key Key) (*Object, bool)
+	Set(key Key, obj *Object)
+}
+
+// Disk keeps Objects over restarts. It never blocks on a sick disk and never fails a request: trouble is a miss.
+// An Object handed to Put can be read back at once, before it is written. Safe for concurrent use.
+type Disk interface {
+	Get(key Key) (*Object, bool)
+	Put(key Key, obj *Object)
+}
+
+// Originals gives access to uploaded blobs, checked against their digest. Several callers that want one missing blob
+// wait for one download. Safe for concurrent use.
+type Originals interface {
+	// File opens the whole blob for reading, fetching it first where needed. The caller closes it.
+	File(ctx context.Context, src *wire.Source) (*os.File, error)
+	// Chunk gives the i-th wire.ChunkBytes of the blob, fetching and checking no more than that where it can. The
+	// caller may keep the slice but not change it.
+	Chunk(ctx context.Context, src *wire.Source, i int) ([]byte, error)
+}
+
+// Ring places sources on nodes.
+type Ring interface {
+	// Owners gives the peers to ask for the digest, best first; it ends before this node itself: an empty list means
+	// «the work is yours». At most two.
+	Owners(digest string) []Peer
+}
+
+// Peer is another edge of the cluster.
+type Peer struct {
+	Name    string
+	Address string // host:port of its peer listener
+}
+
+// Peers talk to other edges. An owner that does not accept within 150 ms, is gone, or is draining gives an error of
+// Kind Unavailable, and the caller does the work itself; other Kinds are the owner's verdict on the job.
+type Peers interface {
+	Object(ctx context.Context, peer Peer, job Job) (*Object, error)
+	Chunk(ctx context.Context, peer Peer, src *wire.Source, i int) ([]byte, error)
+}
+
+// Renderer makes pictures. Errors are of Kind Damaged (the pixels cannot be decoded), Overloaded, Timeout, or Internal.
+type Renderer interface {
+	// Render reads the source from file, which it does not close, and gives the encoded bytes.
+	Render(ctx context.Context, job Job, file *os.File) ([]byte, error)
+}
+
+// Usage counts what was served, per account. Count never blocks.
+type Usage interface {
+	Count(account string, requests, bytes int64)
+}
+
+// Origin is what the edge asks the control plane for blobs.
+type Origin interface {
+	// Blob streams length bytes of the blob from offset; length < 0 means to the end. The caller closes it.
+	Blob(ctx context.Context, digest string, offset, length int64) (io.ReadCloser, error)
+}

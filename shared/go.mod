@@ -1,0 +1,3 @@
+module github.com/pictor/pictor/shared
+
+go 1.26.0

@@ -1,0 +1,76 @@
+package transform
+
+import "strings"
+
+// Accept is what a client's Accept header says about the formats that not every client reads.
+type Accept struct{ AVIF, WebP bool }
+
+// ParseAccept reads an Accept header (RFC 9110, section 12.5.1). Only formats named outright count: «image/*» is sent
+// by clients that read no AVIF. A weight of zero refuses.
+func ParseAccept(header string) Accept {
+	var a Accept
+	for rest, more := header, header != ""; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, ",")
+		mediaType, params, _ := strings.Cut(part, ";")
+		switch mediaType = strings.TrimSpace(mediaType); {
+		case strings.EqualFold(mediaType, "image/avif"):
+			a.AVIF = !refused(params)
+		case strings.EqualFold(mediaType, "image/webp"):
+			a.WebP = !refused(params)
+		}
+	}
+	return a
+}
+
+// refused reports whether the parameters hold a weight of zero: q=0, q=0.0, q=0.00 or q=0.000.
+func refused(params string) bool {
+	for rest, more := params, params != ""; more; {
+		var param string
+		param, rest, more = strings.Cut(rest, ";")
+		name, value, _ := strings.Cut(strings.TrimSpace(param), "=")
+		if strings.EqualFold(name, "q") && strings.Trim(value, "0.") == "" && strings.HasPrefix(value, "0") {
+			return true
+		}
+	}
+	return false
+}
+
+// Settle turns a wish into the one Spec that names its result: the format is concrete, and what changes nothing for
+// this source and format is left out, so that equal results have equal Specs.
+func (s Spec) Settle(src Source, accept Accept) Spec {
+	s.Format = s.settleFormat(src, accept)
+	if s.Format.Lossless() {
+		s.Quality = 0
+	}
+	if !s.backgroundShows(src) {
+		s.Background = Background{}
+	}
+	return s
+}
+
+func (s Spec) settleFormat(src Source, accept Accept) Format {
+	switch {
+	case s.Format == FormatSource:
+		return src.Format
+	case s.Format != FormatAuto:
+		return s.Format
+	case src.Frames > 1 && accept.WebP:
+		return WebP
+	case src.Frames > 1:
+		return GIF
+	case accept.AVIF:
+		return AVIF
+	case accept.WebP:
+		return WebP
+	case src.Alpha:
+		return PNG
+	default:
+		return JPEG
+	}
+}
+
+// backgroundShows: padding, the corners of a free rotation, and alpha that the format cannot keep.
+func (s Spec) backgroundShows(src Source) bool {
+	return s.Crop == CropContain || s.Angle%9000 != 0 || src.Alpha && !s.Format.HasAlpha()
+}

@@ -1,0 +1,43 @@
+package wire
+
+// Change is one line of the change feed (newline-delimited JSON). A line with a Seq and a Name says that the name's
+// Manifest changed or went away. A line without a Name is a heartbeat: Seq is the newest number of the log.
+// A new Epoch (the database was restored) voids everything an edge remembers.
+type Change struct {
+	Epoch string `json:"epoch"`
+	Seq   uint64 `json:"seq"`
+	Name  *Name  `json:"name,omitempty"`
+	Keys  bool   `json:"keys,omitempty"` // the signing key ring changed: fetch it again
+	Now   int64  `json:"now"`            // origin's clock, Unix milliseconds
+}
+
+// Keyring is the set of keys that sign URLs. Sign with the first, verify with any.
+type Keyring struct {
+	Keys []Key `json:"keys"`
+}
+
+// Key is one signing secret of at least 32 bytes under a short id of [a-z0-9].
+type Key struct {
+	ID     string `json:"id"`
+	Secret []byte `json:"secret"`
+}
+
+// UsageBatch reports what an edge served. Its ID makes it idempotent: a batch sent twice counts once.
+type UsageBatch struct {
+	ID      string  `json:"id"`
+	Edge    string  `json:"edge"`
+	Entries []Usage `json:"entries"`
+}
+
+// Usage is what one account's assets cost on one day.
+type Usage struct {
+	Account  string `json:"account"`
+	Day      string `json:"day"` // UTC, YYYY-MM-DD
+	Requests int64  `json:"requests"`
+	Bytes    int64  `json:"bytes"` // body bytes sent
+}
+
+// NotFound is the body of a 404 to a manifest look-up: Seq is the change-log number it was read at.
+type NotFound struct {
+	Seq uint64 `json:"seq"`
+}
