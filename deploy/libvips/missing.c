@@ -1,0 +1,32 @@
+/* libvips as npm carries it is built without these loaders and savers, but the Go binding names them. The definitions
+   here make it link and always fail; being weak, they give way to a libvips that has the real ones. */
+
+#define MISSING(name) __attribute__((weak)) int name(void) { return -1; }
+
+MISSING(vips_analyzeload)
+MISSING(vips_dcrawload)
+MISSING(vips_dcrawload_buffer)
+MISSING(vips_dcrawload_source)
+MISSING(vips_fitsload)
+MISSING(vips_fitssave)
+MISSING(vips_magickload)
+MISSING(vips_magickload_buffer)
+MISSING(vips_magickload_source)
+MISSING(vips_magicksave)
+MISSING(vips_magicksave_buffer)
+MISSING(vips_matload)
+MISSING(vips_niftiload)
+MISSING(vips_niftiload_source)
+MISSING(vips_niftisave)
+MISSING(vips_openexrload)
+MISSING(vips_ppmload)
+MISSING(vips_ppmload_buffer)
+MISSING(vips_ppmload_source)
+MISSING(vips_ppmsave)
+MISSING(vips_ppmsave_target)
+MISSING(vips_radload)
+MISSING(vips_radload_buffer)
+MISSING(vips_radload_source)
+MISSING(vips_radsave)
+MISSING(vips_radsave_buffer)
+MISSING(vips_radsave_target)
