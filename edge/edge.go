@@ -1,0 +1,83 @@
+// Package edge is the delivery path: from a raw request target to a picture. Read handler.go from the top.
+package edge
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/pictor/pictor/shared/signing"
+)
+
+// Parts is what an Edge is made of; all are needed.
+type Parts struct {
+	Catalog   Catalog
+	Keys      func() *signing.Keyring // the current one; nil while none is known: then no signature is valid
+	Memory    Memory
+	Disk      Disk
+	Originals Originals
+	Ring      Ring
+	Peers     Peers
+	Renderer  Renderer
+	Usage     Usage
+	Observer  Observer
+	Log       *slog.Logger
+	Now       func() time.Time
+	Policy    Policy
+}
+
+// Policy is what an operator may set about answers.
+type Policy struct {
+	PublicAge time.Duration // how long caches may keep an unversioned public picture; default 1 h
+	Deadline  time.Duration // the longest a request waits for a render; default 60 s
+}
+
+// Edge answers delivery requests. Make it with New; it is safe for concurrent use.
+type Edge struct {
+	Parts
+	asking flights // may ask other nodes
+	local  flights // works here; peers join these only, so that two nodes never wait for each other
+}
+
+// New assembles an Edge.
+func New(p Parts) *Edge {
+	if p.Policy.PublicAge == 0 {
+		p.Policy.PublicAge = time.Hour
+	}
+	if p.Policy.Deadline == 0 {
+		p.Policy.Deadline = time.Minute
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	return &Edge{Parts: p}
+}
+
+// Tier says where an answer came from, nearest first.
+type Tier uint8
+
+const (
+	TierNone   Tier = iota // no body was looked for: errors, redirects, 304 on a known tag
+	TierMemory             //
+	TierDisk               //
+	TierPeer               // the node that owns the source
+	TierSource             // the uploaded picture, cleaned
+	TierRender             //
+	tiers
+)
+
+var tierNames = [tiers]string{"none", "memory", "disk", "peer", "source", "render"}
+
+func (t Tier) String() string { return tierNames[t] }
+
+// Tiers lists all tiers, for metrics that must exist from the start.
+func Tiers() []Tier {
+	return []Tier{TierNone, TierMemory, TierDisk, TierPeer, TierSource, TierRender}
+}
+
+// Observer is told what happens. Its methods must be quick and must not block.
+type Observer interface {
+	// Served: an answer was handed to the network.
+	Served(tier Tier, status int, bytes int64, took time.Duration)
+	// Rendered: a render ended; err is nil when it gave a picture.
+	Rendered(job Job, took time.Duration, err error)
+}

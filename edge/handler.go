@@ -1,0 +1,168 @@
+package edge
+
+import (
+	"context"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/pictor/pictor/shared/delivery"
+	"github.com/pictor/pictor/shared/transform"
+	"github.com/pictor/pictor/shared/wire"
+)
+
+// Serve answers one request: parse, prove, look up, allow, find, respond.
+func (e *Edge) Serve(c *fasthttp.RequestCtx) {
+	start := e.Now()
+	r := answer{edge: e, c: c, start: start}
+	defer r.done()
+	if !r.methodAllowed() {
+		return
+	}
+	target := string(c.Request.Header.RequestURI()) // flights and logs outlive the request's buffer: copy
+	req, err := delivery.Parse(target)
+	r.negotiated = req.Spec.Format == transform.FormatAuto
+	if err != nil {
+		r.fail(asError(err))
+		return
+	}
+	r.req = req
+	if err := e.prove(req.Signature, start); err != nil { // before any look-up: a bad signature learns nothing
+		r.fail(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), e.Policy.Deadline)
+	defer cancel()
+	if r.manifest, err = e.Catalog.Find(ctx, req.Name); err != nil {
+		r.fail(err)
+		return
+	}
+	if err := allow(r.manifest, req.Signature, start); err != nil {
+		r.fail(err)
+		return
+	}
+	if !req.Transformed && r.manifest.Source.CleanBytes > wholeBytes {
+		r.stream()
+		return
+	}
+	job, err := settle(req, r.manifest, c.Request.Header.Peek("Accept"))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	got, err := e.find(ctx, job)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.send(got)
+}
+
+// settle turns the wish into the job that names its result.
+func settle(req delivery.Request, m *wire.Manifest, accept []byte) (Job, error) {
+	job := Job{Source: &m.Source}
+	if !req.Transformed {
+		return job, nil
+	}
+	picture := m.Source.Picture()
+	job.Spec = req.Spec.Settle(picture, transform.ParseAccept(string(accept)))
+	if _, err := job.Spec.Layout(picture); err != nil {
+		return Job{}, asError(err)
+	}
+	return job, nil
+}
+
+// find gives the job's result from wherever it is nearest.
+func (e *Edge) find(ctx context.Context, job Job) (found, error) {
+	key := job.Key()
+	if obj, ok := e.Memory.Get(key); ok {
+		return found{obj, TierMemory}, nil
+	}
+	return e.asking.do(ctx, key, func(ctx context.Context) (found, error) { return e.ask(ctx, key, job) })
+}
+
+// ask tries the nodes that own the source, then works here. A sick peer costs time, never an error.
+func (e *Edge) ask(ctx context.Context, key Key, job Job) (found, error) {
+	owners := e.Ring.Owners(job.Source.Digest)
+	if len(owners) > 0 {
+		if obj, ok := e.Disk.Get(key); ok { // left from when this node was an owner, or stood in for one
+			e.Memory.Set(key, obj)
+			return found{obj, TierDisk}, nil
+		}
+	}
+	for _, peer := range owners {
+		obj, err := e.Peers.Object(ctx, peer, job)
+		if err == nil {
+			e.Memory.Set(key, obj)
+			return found{obj, TierPeer}, nil
+		}
+		if verdict(err) {
+			return found{}, err
+		}
+		e.Log.Warn("peer did not answer, going on without it", "peer", peer.Name, "err", err)
+	}
+	return e.own(ctx, key, job)
+}
+
+// verdict reports whether a peer's error would be the same here.
+func verdict(err error) bool {
+	kind := KindOf(err)
+	return kind == Damaged || kind == Invalid || kind == NotFound
+}
+
+// ServePeer answers another node's request for a job, without asking further nodes.
+func (e *Edge) ServePeer(ctx context.Context, job Job) (*Object, error) {
+	got, err := e.own(ctx, job.Key(), job)
+	return got.obj, err
+}
+
+// own finds or makes the job's result on this node.
+func (e *Edge) own(ctx context.Context, key Key, job Job) (found, error) {
+	if obj, ok := e.Memory.Get(key); ok {
+		return found{obj, TierMemory}, nil
+	}
+	return e.local.do(ctx, key, func(ctx context.Context) (found, error) { return e.fill(ctx, key, job) })
+}
+
+// fill reads the result from disk, or makes it and keeps it.
+func (e *Edge) fill(ctx context.Context, key Key, job Job) (found, error) {
+	if obj, ok := e.Disk.Get(key); ok {
+		e.Memory.Set(key, obj)
+		return found{obj, TierDisk}, nil
+	}
+	got, err := e.make(ctx, job)
+	if err != nil {
+		return found{}, err
+	}
+	e.Memory.Set(key, got.obj)
+	e.Disk.Put(key, got.obj)
+	return got, nil
+}
+
+// make cleans or renders the source.
+func (e *Edge) make(ctx context.Context, job Job) (found, error) {
+	if job.Spec.IsZero() {
+		obj, err := e.cleanObject(ctx, job.Source)
+		return found{obj, TierSource}, err
+	}
+	file, err := e.Originals.File(ctx, job.Source)
+	if err != nil {
+		return found{}, err
+	}
+	defer file.Close()
+	start := e.Now()
+	body, err := e.Renderer.Render(ctx, job, file)
+	e.Observer.Rendered(job, e.Now().Sub(start), err)
+	if err != nil {
+		return found{}, err
+	}
+	return found{NewObject(job.Spec.Format.MediaType(), body), TierRender}, nil
+}
+
+// Check proves that the edge can do its work: /readyz.
+func (e *Edge) Check(time.Time) error {
+	if e.Keys() == nil {
+		return &Error{Kind: Unavailable, Message: "the signing keys are not known yet"}
+	}
+	return nil
+}

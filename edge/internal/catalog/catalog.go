@@ -1,0 +1,186 @@
+// Package catalog remembers what public names mean, kept fresh by the origin's change feed.
+package catalog
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/shared/signing"
+	"github.com/pictor/pictor/shared/wire"
+)
+
+// Origin is what the catalog asks the control plane. Errors of Kind Unavailable mean that it cannot be reached.
+type Origin interface {
+	// Manifest gives nil without an error when the name means nothing; seq is the change number read at.
+	Manifest(ctx context.Context, name wire.Name) (m *wire.Manifest, seq uint64, err error)
+	// Changes calls each for every line of the feed after the number, until the stream or ctx ends.
+	Changes(ctx context.Context, after uint64, each func(wire.Change)) error
+	Keyring(ctx context.Context) (wire.Keyring, error)
+}
+
+// Options of a Catalog; zero fields take the defaults.
+type Options struct {
+	Entries  int           // names remembered, also unknown ones; default 100 000
+	Lease    time.Duration // a feed silent for longer vouches for nothing; default 5 s
+	StaleFor time.Duration // how long public assets are served without a feed; default 1 h
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Catalog implements edge.Catalog. Run keeps it fresh.
+type Catalog struct {
+	opt     Options
+	origin  Origin
+	lookups singleflight.Group
+	keys    atomic.Pointer[signing.Keyring]
+	heard   atomic.Int64 // when the feed last vouched for everything, Unix nanoseconds; 0 never
+	asked   atomic.Int64 // manifest look-ups at the origin
+
+	mu      sync.Mutex // guards what follows; never held across I/O
+	entries *lru.Cache[wire.Name, entry]
+	recent  recent
+	epoch   string
+	applied uint64 // every change up to this number has been seen
+	purges  uint64 // how often everything was forgotten: look-ups begun before must not be kept
+}
+
+// entry is what a name meant at change number seq; a nil manifest means «nothing».
+type entry struct {
+	manifest *wire.Manifest
+	seq      uint64
+}
+
+// New makes a Catalog that knows nothing yet.
+func New(origin Origin, opt Options) *Catalog {
+	if opt.Entries == 0 {
+		opt.Entries = 100_000
+	}
+	if opt.Lease == 0 {
+		opt.Lease = 5 * time.Second
+	}
+	if opt.StaleFor == 0 {
+		opt.StaleFor = time.Hour
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.Default()
+	}
+	entries, err := lru.New[wire.Name, entry](opt.Entries)
+	if err != nil {
+		panic(err) // only for sizes that are not positive
+	}
+	return &Catalog{opt: opt, origin: origin, entries: entries, applied: fromNow}
+}
+
+// Keys gives the current signing keys, nil before the first were fetched.
+func (c *Catalog) Keys() *signing.Keyring { return c.keys.Load() }
+
+// Lookups counts the manifests asked of the origin.
+func (c *Catalog) Lookups() int64 { return c.asked.Load() }
+
+// Fresh reports whether the feed vouches for what is remembered.
+func (c *Catalog) Fresh() bool { return c.silence() <= c.opt.Lease }
+
+// silence is how long ago the feed last vouched for everything.
+func (c *Catalog) silence() time.Duration {
+	return c.opt.Now().Sub(time.Unix(0, c.heard.Load()))
+}
+
+// Find implements edge.Catalog.
+func (c *Catalog) Find(ctx context.Context, name wire.Name) (*wire.Manifest, error) {
+	known, ok := c.entries.Get(name)
+	if ok && c.usable(known) {
+		return known.result()
+	}
+	asked, err := c.ask(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return asked.result()
+}
+
+// usable: everything while the feed is alive; without it public assets only, for a while.
+func (c *Catalog) usable(e entry) bool {
+	silence := c.silence()
+	if silence <= c.opt.Lease {
+		return true
+	}
+	return silence <= c.opt.StaleFor && e.manifest != nil && e.manifest.Visibility == wire.Public
+}
+
+var errNotFound = &edge.Error{Kind: edge.NotFound, Message: "no such image"}
+
+func (e entry) result() (*wire.Manifest, error) {
+	if e.manifest == nil {
+		return nil, errNotFound
+	}
+	return e.manifest, nil
+}
+
+// ask looks the name up at the origin; callers that want one name share a look-up.
+func (c *Catalog) ask(ctx context.Context, name wire.Name) (entry, error) {
+	key := wire.Name{Namespace: clone(name.Namespace), Name: clone(name.Name)} // outlives the request
+	shared := context.WithoutCancel(ctx)                                       // the first caller may leave before the others
+	result := c.lookups.DoChan(key.Namespace+"\x00"+key.Name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(shared, 10*time.Second)
+		defer cancel()
+		return c.lookUp(ctx, key)
+	})
+	select {
+	case r := <-result:
+		if r.Err != nil {
+			return entry{}, r.Err
+		}
+		return r.Val.(entry), nil
+	case <-ctx.Done():
+		return entry{}, &edge.Error{Kind: edge.Timeout, Message: "the origin did not answer in time", Err: ctx.Err()}
+	}
+}
+
+// lookUp asks until the answer is not older than a change already seen; the origin answers from a snapshot, so the
+// second try is newer.
+func (c *Catalog) lookUp(ctx context.Context, name wire.Name) (entry, error) {
+	for range 3 {
+		purges := c.purgeCount()
+		c.asked.Add(1)
+		m, seq, err := c.origin.Manifest(ctx, name)
+		if err != nil {
+			return entry{}, err
+		}
+		e := entry{m, seq}
+		if c.keep(name, e, purges) {
+			return e, nil
+		}
+	}
+	return entry{}, &edge.Error{Kind: edge.Unavailable, Message: "the image changes too quickly"}
+}
+
+func (c *Catalog) purgeCount() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.purges
+}
+
+// keep remembers an entry, unless a newer change of the name is known.
+func (c *Catalog) keep(name wire.Name, e entry, purges uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.purges != purges || e.seq < c.recent.after(name) {
+		return false
+	}
+	if known, ok := c.entries.Peek(name); !ok || known.seq <= e.seq {
+		c.entries.Add(name, e)
+	}
+	return true
+}
+
+func clone(s string) string { return string(append([]byte(nil), s...)) }

@@ -1,0 +1,122 @@
+// Package ops is what operators see of an edge: metrics, health and profiles, on a listener of their own.
+package ops
+
+import (
+	"context"
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/pictor/pictor/edge"
+)
+
+// Metrics implements edge.Observer and holds the registry.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	served   sync.Map // tierStatus → prometheus.Counter: spares the hot path the label hashing
+	bytes    prometheus.Counter
+	duration [2]prometheus.Observer // memory hits, everything else
+	renders  prometheus.Counter
+	failures *prometheus.CounterVec
+	render   *prometheus.HistogramVec
+}
+
+type tierStatus struct {
+	tier   edge.Tier
+	status int
+}
+
+// NewMetrics makes the metrics an edge always has; Func adds those of its parts.
+func NewMetrics() *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	m.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_edge_requests_total",
+		Help: "Answers on the public listener, by where they came from."}, []string{"tier", "status"})
+	m.bytes = prometheus.NewCounter(prometheus.CounterOpts{Name: "pictor_edge_sent_bytes_total",
+		Help: "Body bytes of answers."})
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "pictor_edge_request_seconds",
+		Help:    "Time from a parsed request head to an answer handed to the network.",
+		Buckets: prometheus.ExponentialBuckets(0.00001, 4, 11)}, []string{"kind"})
+	m.duration = [2]prometheus.Observer{duration.WithLabelValues("hit"), duration.WithLabelValues("other")}
+	m.renders = prometheus.NewCounter(prometheus.CounterOpts{Name: "pictor_edge_renders_total",
+		Help: "Pictures rendered for somebody who waited."})
+	m.failures = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_edge_render_failures_total",
+		Help: "Renders that gave no picture."}, []string{"kind"})
+	m.render = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "pictor_edge_render_seconds",
+		Help:    "Time a render took, waiting for a worker included.",
+		Buckets: prometheus.ExponentialBuckets(0.004, 2, 13)}, []string{"format"})
+	m.registry.MustRegister(m.requests, m.bytes, duration, m.renders, m.failures, m.render,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, tier := range edge.Tiers() {
+		m.requests.WithLabelValues(tier.String(), "200")
+	}
+	return m
+}
+
+// Func adds a metric that is read from a part of the edge when it is asked for.
+func (m *Metrics) Func(kind prometheus.ValueType, name, help string, read func() float64) {
+	opts := prometheus.Opts{Name: name, Help: help}
+	if kind == prometheus.CounterValue {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts(opts), read))
+		return
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts), read))
+}
+
+// Served implements edge.Observer.
+func (m *Metrics) Served(tier edge.Tier, status int, bytes int64, took time.Duration) {
+	key := tierStatus{tier, status}
+	counter, ok := m.served.Load(key)
+	if !ok {
+		counter, _ = m.served.LoadOrStore(key, m.requests.WithLabelValues(tier.String(), strconv.Itoa(status)))
+	}
+	counter.(prometheus.Counter).Inc()
+	m.bytes.Add(float64(bytes))
+	kind := 1
+	if tier == edge.TierMemory {
+		kind = 0
+	}
+	m.duration[kind].Observe(took.Seconds())
+}
+
+// Rendered implements edge.Observer.
+func (m *Metrics) Rendered(job edge.Job, took time.Duration, err error) {
+	if err != nil {
+		m.failures.WithLabelValues(edge.KindOf(err).String()).Inc()
+		return
+	}
+	m.renders.Inc()
+	m.render.WithLabelValues(job.Spec.Format.String()).Observe(took.Seconds())
+}
+
+// Handler serves /healthz (the process lives), /readyz (ready proves that it can work), /metrics and /debug/pprof/.
+func (m *Metrics) Handler(ready func(context.Context) error) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := ready(r.Context()); err != nil {
+			say(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		say(w, http.StatusOK, "ready")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n")) // who asks and hangs up does not want to know
+}

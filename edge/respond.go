@@ -1,0 +1,245 @@
+package edge
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/pictor/pictor/shared/delivery"
+	"github.com/pictor/pictor/shared/wire"
+)
+
+// answer is one response while it is made.
+type answer struct {
+	edge       *Edge
+	c          *fasthttp.RequestCtx
+	start      time.Time
+	req        delivery.Request
+	manifest   *wire.Manifest
+	negotiated bool // the format depends on Accept
+	tier       Tier
+	bytes      int64 // body bytes to be sent
+	err        error
+}
+
+// methodAllowed answers everything but GET and HEAD itself.
+func (r *answer) methodAllowed() bool {
+	h := &r.c.Response.Header
+	switch {
+	case r.c.IsGet() || r.c.IsHead():
+		return true
+	case r.c.IsOptions():
+		r.common()
+		h.Set("Allow", allowedMethods)
+		h.Set("Access-Control-Allow-Methods", allowedMethods)
+		h.Set("Access-Control-Allow-Headers", "*")
+		h.Set("Access-Control-Max-Age", "86400")
+		r.c.SetStatusCode(fasthttp.StatusNoContent)
+	default:
+		h.Set("Allow", allowedMethods)
+		r.refuse(fasthttp.StatusMethodNotAllowed, "only GET, HEAD and OPTIONS are answered here")
+	}
+	return false
+}
+
+const allowedMethods = "GET, HEAD, OPTIONS"
+
+// send answers with an Object: whole, in part, or not at all where the client has it.
+func (r *answer) send(got found) {
+	r.tier = got.tier
+	r.entity(got.obj.MediaType, got.obj.ETag, int64(len(got.obj.Body)), func(from, length int64) {
+		r.c.Response.SetBodyRaw(got.obj.Body[from : from+length])
+	})
+}
+
+// stream answers with a large untransformed picture, read as it is sent.
+func (r *answer) stream() {
+	r.tier = TierSource
+	src := &r.manifest.Source
+	r.entity(src.Picture().Format.MediaType(), ETag(src.CleanDigest), src.CleanBytes, func(from, length int64) {
+		r.c.Response.SetBodyStream(r.edge.slices(r.req, r.manifest, from, length), int(length))
+	})
+}
+
+// entity settles conditions and ranges for a body of this size; put hands over the part to be sent.
+func (r *answer) entity(mediaType, etag string, size int64, put func(from, length int64)) {
+	in, h := &r.c.Request.Header, &r.c.Response.Header
+	modified := time.Unix(r.manifest.UpdatedAt, 0)
+	r.common()
+	h.Set("ETag", etag)
+	h.SetLastModified(modified)
+	h.Set("Cache-Control", r.cacheControl())
+	h.Set("Accept-Ranges", "bytes")
+	if notModified(in, etag, modified) {
+		r.c.Response.SkipBody = true
+		r.c.SetStatusCode(fasthttp.StatusNotModified)
+		return
+	}
+	from, length, verdict := readRange(in, size, etag, modified)
+	switch verdict {
+	case rangeUnsatisfiable:
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", size))
+		r.refuse(fasthttp.StatusRequestedRangeNotSatisfiable, "the range is outside the image")
+		return
+	case rangeOne:
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, from+length-1, size))
+		r.c.SetStatusCode(fasthttp.StatusPartialContent)
+	case rangeNone:
+		length = size
+	}
+	h.SetContentType(mediaType)
+	put(from, length)
+	if !r.c.IsHead() {
+		r.bytes = length
+	}
+}
+
+// common sets what every answer carries: file 003, «Security model», and what makes a picture usable from any site.
+func (r *answer) common() {
+	h := &r.c.Response.Header
+	h.Set("Strict-Transport-Security", "max-age=31536000")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors *; sandbox")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("Timing-Allow-Origin", "*")
+	if r.negotiated {
+		h.Set("Vary", "Accept")
+	}
+}
+
+// Lifetimes of answers.
+const (
+	immutableAge    = 365 * 24 * time.Hour // ?v= is the current version: the URL will never mean other bytes
+	otherVersionAge = time.Minute          // ?v= is some other text: the current bytes, for a short while
+	staleAge        = 24 * time.Hour       // how long a shared cache may bridge our absence
+	notFoundAge     = 10 * time.Second
+)
+
+// cacheControl never outlives the signature.
+func (r *answer) cacheControl() string {
+	m := r.manifest
+	age, suffix := r.edge.Policy.PublicAge, fmt.Sprintf(", stale-while-revalidate=%[1]d, stale-if-error=%[1]d", seconds(staleAge))
+	switch {
+	case r.req.Version == "":
+	case r.req.Version == strconv.FormatInt(m.Version, 10):
+		age, suffix = immutableAge, ", immutable"
+	default:
+		age, suffix = otherVersionAge, ""
+	}
+	left := time.Duration(math.MaxInt64)
+	if r.req.Signature.Given {
+		left = time.Unix(r.req.Signature.Fields.Expires, 0).Sub(r.start)
+	}
+	if m.ExpiresAt != 0 {
+		left = min(left, time.Unix(m.ExpiresAt, 0).Sub(r.start))
+	}
+	if m.Visibility != wire.Public {
+		return fmt.Sprintf("private, max-age=%d", seconds(max(0, left)))
+	}
+	if left < age+staleAge {
+		age, suffix = min(age, max(0, left)), ""
+	}
+	return fmt.Sprintf("public, max-age=%d%s", seconds(age), suffix)
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// statusOf is the one table from Kinds to statuses.
+var statusOf = [...]int{
+	Internal:    fasthttp.StatusInternalServerError,
+	Invalid:     fasthttp.StatusBadRequest,
+	Forbidden:   fasthttp.StatusForbidden,
+	NotFound:    fasthttp.StatusNotFound,
+	Damaged:     fasthttp.StatusUnprocessableEntity,
+	Overloaded:  fasthttp.StatusServiceUnavailable,
+	Unavailable: fasthttp.StatusServiceUnavailable,
+	Timeout:     fasthttp.StatusGatewayTimeout,
+}
+
+// fail answers with an error.
+func (r *answer) fail(err error) {
+	r.err = err
+	kind, message := KindOf(err), "internal error"
+	if e, ok := err.(*Error); ok {
+		message = e.Message
+	}
+	h := &r.c.Response.Header
+	switch kind {
+	case NotFound:
+		h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", seconds(notFoundAge)))
+	case Overloaded, Unavailable:
+		h.Set("Retry-After", strconv.FormatInt(retryAfter(err), 10))
+	}
+	r.refuse(statusOf[kind], message)
+}
+
+// retryAfter is the error's hint in whole seconds, at least one.
+func retryAfter(err error) int64 {
+	if e, ok := err.(*Error); ok && e.RetryAfter > time.Second {
+		return int64(math.Ceil(e.RetryAfter.Seconds()))
+	}
+	return 1
+}
+
+// refuse writes an error answer: file 003, «Errors».
+func (r *answer) refuse(status int, message string) {
+	r.common()
+	h := &r.c.Response.Header
+	if len(h.Peek("Cache-Control")) == 0 || status != fasthttp.StatusNotFound {
+		h.Set("Cache-Control", "no-store")
+	}
+	body, err := json.Marshal(struct {
+		Error string `json:"error"`
+	}{message})
+	if err != nil {
+		panic(err) // a struct of one string always marshals
+	}
+	r.c.SetStatusCode(status)
+	h.SetContentType("application/json; charset=utf-8")
+	r.c.SetBody(append(body, '\n'))
+}
+
+// done counts the answer and writes its log line.
+func (r *answer) done() {
+	e, status := r.edge, r.c.Response.StatusCode()
+	took := e.Now().Sub(r.start)
+	e.Observer.Served(r.tier, status, r.bytes, took)
+	if r.manifest != nil && r.err == nil {
+		e.Usage.Count(r.manifest.Account, 1, r.bytes)
+	}
+	r.log(status, took)
+}
+
+// log writes one wide line for everything but hits; the target goes without its query, which may hold secrets.
+func (r *answer) log(status int, took time.Duration) {
+	if r.tier == TierMemory && r.err == nil {
+		return
+	}
+	attrs := []any{"method", string(r.c.Method()), "path", string(pathOf(r.c.Request.Header.RequestURI())),
+		"status", status, "tier", r.tier.String(), "bytes", r.bytes, "ms", float64(took.Microseconds()) / 1000,
+		"remote", r.c.RemoteIP().String()}
+	if r.err != nil {
+		attrs = append(attrs, "kind", KindOf(r.err).String(), "err", r.err.Error())
+	}
+	switch {
+	case status >= 500:
+		r.edge.Log.Error("request", attrs...)
+	default:
+		r.edge.Log.Info("request", attrs...)
+	}
+}
+
+func pathOf(target []byte) []byte {
+	for i, b := range target {
+		if b == '?' {
+			return target[:i]
+		}
+	}
+	return target
+}
