@@ -1,0 +1,269 @@
+package ring_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/ring"
+)
+
+var (
+	_ edge.Ring = (*ring.Ring)(nil)
+	_ edge.Ring = ring.Solo{}
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// quick notices everything in a fraction of a second.
+var quick = ring.Timing{
+	ProbeInterval:  60 * time.Millisecond,
+	ProbeTimeout:   30 * time.Millisecond,
+	Suspicion:      3,
+	GossipInterval: 20 * time.Millisecond,
+	Dial:           time.Second,
+	Sync:           time.Second,
+	Rejoin:         200 * time.Millisecond,
+	Retry:          100 * time.Millisecond,
+}
+
+var (
+	secret = bytes.Repeat([]byte("k"), 32)
+	other  = bytes.Repeat([]byte("x"), 32)
+	silent = slog.New(slog.DiscardHandler)
+)
+
+func start(t *testing.T, name string, change func(*ring.Options)) *ring.Ring {
+	t.Helper()
+	o := ring.Options{Name: name, Listen: "127.0.0.1:0", Peer: name + ".test:7000", Secret: secret, Timing: quick,
+		Log: silent}
+	if change != nil {
+		change(&o)
+	}
+	r, err := ring.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func seeds(addresses ...string) func(*ring.Options) {
+	return func(o *ring.Options) { o.Seeds = addresses }
+}
+
+// trio starts three nodes that know one another.
+func trio(t *testing.T) [3]*ring.Ring {
+	t.Helper()
+	a := start(t, "a", nil)
+	b := start(t, "b", seeds(a.Address()))
+	c := start(t, "c", seeds(a.Address()))
+	for _, r := range []*ring.Ring{a, b, c} {
+		eventually(t, "all see three", func() bool { return names(r) == "a b c" })
+	}
+	return [3]*ring.Ring{a, b, c}
+}
+
+func names(r *ring.Ring) string {
+	var all []string
+	for _, m := range r.Members() {
+		all = append(all, m.Name)
+	}
+	return strings.Join(all, " ")
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+// owned counts the digests of 1000 that each node sees as its own.
+func owned(r *ring.Ring) (n int) {
+	for i := range 1000 {
+		if len(r.Owners(fmt.Sprint("digest", i))) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func TestThreeNodesShareTheWork(t *testing.T) {
+	nodes := trio(t)
+	total := 0
+	for _, r := range nodes {
+		n := owned(r)
+		if n < 250 || n > 420 {
+			t.Errorf("%s owns %d of 1000 digests", r.Members()[0].Name, n)
+		}
+		total += n
+	}
+	if total != 1000 {
+		t.Errorf("1000 digests have %d owners", total)
+	}
+	for i := range 100 {
+		for _, p := range nodes[0].Owners(fmt.Sprint("digest", i)) {
+			if p.Address != p.Name+".test:7000" {
+				t.Fatalf("peer %+v has not the address it announced", p)
+			}
+		}
+	}
+}
+
+func TestSeedMayStartLater(t *testing.T) {
+	address := freeAddress(t)
+	early := start(t, "early", seeds(address))
+	eventually(t, "a first call in vain", func() bool { return early.Stats().JoinFailures > 0 })
+	late := start(t, "late", func(o *ring.Options) { o.Listen = address })
+	eventually(t, "both see two", func() bool { return names(early) == "early late" && names(late) == "early late" })
+}
+
+func TestSeedsMayIncludeTheNodeItself(t *testing.T) {
+	address := freeAddress(t)
+	a := start(t, "a", func(o *ring.Options) { o.Listen, o.Seeds = address, []string{address} })
+	eventually(t, "calls itself", func() bool { return a.Stats().Joins > 1 })
+	if names(a) != "a" || owned(a) != 1000 {
+		t.Fatalf("a node alone sees %q and owns %d of 1000", names(a), owned(a))
+	}
+	b := start(t, "b", seeds(address))
+	eventually(t, "both see two", func() bool { return names(a) == "a b" && names(b) == "a b" })
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestKilledNodeDisappearsAndReturns(t *testing.T) {
+	nodes := trio(t)
+	began := time.Now()
+	if err := nodes[2].Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range nodes[:2] {
+		eventually(t, "the killed node is gone", func() bool { return names(r) == "a b" })
+	}
+	t.Logf("noticed after %v", time.Since(began))
+	if n := owned(nodes[0]) + owned(nodes[1]); n != 1000 {
+		t.Errorf("two nodes own %d of 1000 digests", n)
+	}
+	if n := owned(nodes[2]); n != 1000 {
+		t.Errorf("a closed ring owns %d of 1000 digests, want all", n)
+	}
+	again := start(t, "c", seeds(nodes[0].Address())) // the same name at another port
+	for _, r := range []*ring.Ring{nodes[0], nodes[1], again} {
+		eventually(t, "the node is back", func() bool { return names(r) == "a b c" })
+	}
+}
+
+func TestLeaveIsNoticedAtOnce(t *testing.T) {
+	slow := quick
+	slow.ProbeInterval, slow.ProbeTimeout = time.Hour, time.Minute // nobody would find out by probing
+	a := start(t, "a", func(o *ring.Options) { o.Timing = slow })
+	b := start(t, "b", func(o *ring.Options) { o.Timing, o.Seeds = slow, []string{a.Address()} })
+	eventually(t, "both see two", func() bool { return names(a) == "a b" && names(b) == "a b" })
+	if err := b.Leave(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "b is gone", func() bool { return names(a) == "a" })
+}
+
+func TestDrainingNodeOwnsNothing(t *testing.T) {
+	nodes := trio(t)
+	if err := nodes[1].Drain(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if n := owned(nodes[1]); n != 0 {
+		t.Errorf("the draining node owns %d of 1000 digests", n)
+	}
+	for _, r := range []*ring.Ring{nodes[0], nodes[2]} {
+		eventually(t, "others know of the draining", func() bool { return r.Members()[1].Draining })
+		for i := range 1000 {
+			for _, p := range r.Owners(fmt.Sprint("digest", i)) {
+				if p.Name == "b" {
+					t.Fatalf("digest %d is still given to the draining node", i)
+				}
+			}
+		}
+	}
+	if n := owned(nodes[0]) + owned(nodes[2]); n != 1000 {
+		t.Errorf("the others own %d of 1000 digests", n)
+	}
+}
+
+func TestWrongSecretCannotJoin(t *testing.T) {
+	a := start(t, "a", nil)
+	intruder := start(t, "intruder", func(o *ring.Options) { o.Secret, o.Seeds = other, []string{a.Address()} })
+	eventually(t, "the intruder tried three times", func() bool { return intruder.Stats().JoinFailures >= 3 })
+	if names(a) != "a" || names(intruder) != "intruder" || intruder.Stats().Joins != 0 {
+		t.Fatalf("a sees %q, the intruder sees %q", names(a), names(intruder))
+	}
+}
+
+func TestWeightTravels(t *testing.T) {
+	a := start(t, "a", nil)
+	b := start(t, "b", func(o *ring.Options) { o.Weight, o.Seeds = 9, []string{a.Address()} })
+	eventually(t, "both see two", func() bool { return names(a) == "a b" && names(b) == "a b" })
+	if n := owned(a); n < 60 || n > 140 {
+		t.Errorf("with a tenth of the weight a owns %d of 1000 digests", n)
+	}
+}
+
+func TestPeerAddressWithoutHost(t *testing.T) {
+	a := start(t, "a", func(o *ring.Options) { o.Peer = ":7777" })
+	b := start(t, "b", seeds(a.Address()))
+	eventually(t, "b sees a", func() bool { return names(b) == "a b" })
+	if got := b.Members()[0].Peer; got != "127.0.0.1:7777" {
+		t.Fatalf("peer address is %q, want the host of the gossip", got)
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	good := ring.Options{Name: "a", Listen: "127.0.0.1:0", Peer: ":1", Secret: secret, Log: silent}
+	bad := map[string]func(*ring.Options){
+		"name":      func(o *ring.Options) { o.Name = "" },
+		"secret":    func(o *ring.Options) { o.Secret = nil },
+		"key size":  func(o *ring.Options) { o.Secret = secret[:7] },
+		"listen":    func(o *ring.Options) { o.Listen = "127.0.0.1" },
+		"host":      func(o *ring.Options) { o.Listen = "localhost:0" },
+		"port":      func(o *ring.Options) { o.Listen = "127.0.0.1:70000" },
+		"advertise": func(o *ring.Options) { o.Advertise = "edge:1" },
+		"peer":      func(o *ring.Options) { o.Peer = "edge" },
+		"peer size": func(o *ring.Options) { o.Peer = strings.Repeat("h", 600) + ":1" },
+		"weight":    func(o *ring.Options) { o.Weight = -1 },
+	}
+	for what, change := range bad {
+		o := good
+		change(&o)
+		if r, err := ring.Start(o); err == nil {
+			t.Errorf("bad %s was accepted", what)
+			r.Close()
+		}
+	}
+}
+
+func TestSolo(t *testing.T) {
+	if owners := (ring.Solo{}).Owners("digest"); !slices.Equal(owners, nil) {
+		t.Fatalf("Solo gives owners %v", owners)
+	}
+}
