@@ -1,0 +1,241 @@
+// Package stack runs a whole Pictor on loopback: one origin and some edges as processes of their own. It serves
+// «make run», the end-to-end tests and the benchmarks.
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config of a Stack.
+type Config struct {
+	Bin        string    // folder with pictor-origin and pictor-edge
+	Data       string    // folder for everything that is kept; made when missing
+	OriginPort int       // the private ports follow from it, see Ports; 0 takes free ones
+	EdgePort   int       // of the first edge; 0 takes free ones
+	Edges      int       // at least 1
+	Env        []string  // more variables for the programs, as NAME=value
+	Restart    bool      // start a program again that ended by itself
+	Note       io.Writer // one line for whatever happens to a program; nil for silence
+}
+
+// Offsets from a program's public port to its private ones.
+const (
+	opsOffset    = 1000
+	peerOffset   = 2000 // edge API of the origin, peer listener of an edge
+	gossipOffset = 3000
+)
+
+// Stack is a running origin with its edges.
+type Stack struct {
+	Origin *Program
+	Edges  []*Program
+	First  *Admin // the first administrator, if this data folder's first start is known
+	config Config
+}
+
+// Admin is how the first administrator signs in.
+type Admin struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// Start starts everything and waits until all of it is ready and the edges know each other. On error nothing is left
+// running.
+func Start(ctx context.Context, c Config) (*Stack, error) {
+	if c.Edges < 1 {
+		return nil, fmt.Errorf("EDGES: must be at least 1, got %d", c.Edges)
+	}
+	if c.Note == nil {
+		c.Note = io.Discard
+	}
+	if err := os.MkdirAll(filepath.Join(c.Data, "logs"), 0o700); err != nil {
+		return nil, err
+	}
+	key, err := clusterKey(filepath.Join(c.Data, "cluster.key"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{config: c}
+	if err := s.define(key); err != nil {
+		return nil, err
+	}
+	for _, p := range s.all() {
+		if err := p.start(); err != nil {
+			s.Stop()
+			return nil, err
+		}
+	}
+	if err := s.wait(ctx); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stack) all() []*Program { return append([]*Program{s.Origin}, s.Edges...) }
+
+// define works out every program's ports, flags and environment.
+func (s *Stack) define(key string) error {
+	c := s.config
+	origin, err := ports(c.OriginPort, opsOffset, peerOffset)
+	if err != nil {
+		return err
+	}
+	edges := make([][]int, c.Edges)
+	for i := range edges {
+		first := c.EdgePort
+		if first != 0 {
+			first += i
+		}
+		if edges[i], err = ports(first, opsOffset, peerOffset, gossipOffset); err != nil {
+			return err
+		}
+	}
+	s.Origin = s.program("origin", "pictor-origin", origin[0], origin[1], key, map[string]string{
+		"PICTOR_ORIGIN_LISTEN": address(origin[0]), "PICTOR_ORIGIN_OPS_LISTEN": address(origin[1]),
+		"PICTOR_ORIGIN_EDGE_LISTEN": address(origin[2]), "PICTOR_ORIGIN_DATA": filepath.Join(c.Data, "origin"),
+		"PICTOR_DELIVERY_URL": "http://" + address(edges[0][0]), "PICTOR_PUBLIC_URL": "http://" + address(origin[0]),
+		"PICTOR_FIRST_ADMIN_FILE": s.adminFile(),
+	})
+	var join []string
+	for _, e := range edges {
+		join = append(join, address(e[3]))
+	}
+	for i, e := range edges {
+		name := fmt.Sprintf("edge-%d", i+1)
+		s.Edges = append(s.Edges, s.program(name, "pictor-edge", e[0], e[1], key, map[string]string{
+			"PICTOR_EDGE_LISTEN": address(e[0]), "PICTOR_EDGE_OPS_LISTEN": address(e[1]),
+			"PICTOR_EDGE_PEER_LISTEN": address(e[2]), "PICTOR_EDGE_GOSSIP_LISTEN": address(e[3]),
+			"PICTOR_EDGE_ORIGIN": address(origin[2]), "PICTOR_EDGE_DATA": filepath.Join(c.Data, name),
+			"PICTOR_EDGE_NAME": name, "PICTOR_EDGE_JOIN": strings.Join(join, ","), "PICTOR_EDGE_NETWORK": "local",
+		}))
+	}
+	return nil
+}
+
+func (s *Stack) adminFile() string { return filepath.Join(s.config.Data, "first-admin.json") }
+
+func (s *Stack) program(name, binary string, port, ops int, key string, env map[string]string) *Program {
+	p := &Program{Name: name, URL: "http://" + address(port), OpsURL: "http://" + address(ops),
+		path: filepath.Join(s.config.Bin, binary), log: filepath.Join(s.config.Data, "logs", name+".log"),
+		note: s.config.Note}
+	for _, inherited := range os.Environ() {
+		if name, _, _ := strings.Cut(inherited, "="); env[name] == "" { // what the stack decides, wins
+			p.env = append(p.env, inherited)
+		}
+	}
+	env["PICTOR_CLUSTER_KEY"] = key
+	for name, value := range env {
+		p.env = append(p.env, name+"="+value)
+	}
+	p.env = append(p.env, s.config.Env...)
+	return p
+}
+
+// wait until all programs are ready and every edge sees all of them, or one has ended for good.
+func (s *Stack) wait(ctx context.Context) error {
+	for _, p := range s.all() {
+		if err := p.WaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	for _, e := range s.Edges {
+		if err := e.WaitMetric(ctx, "pictor_edge_ring_members", float64(len(s.Edges))); err != nil {
+			return err
+		}
+	}
+	s.First = ReadAdmin(s.config.Data)
+	for _, p := range s.all() {
+		p.keepRunning(s.config.Restart)
+	}
+	return nil
+}
+
+// ReadAdmin gives the first administrator noted in a stack's data folder, nil when there is none.
+func ReadAdmin(data string) *Admin {
+	text, err := os.ReadFile(filepath.Join(data, "first-admin.json"))
+	if err != nil {
+		return nil
+	}
+	var a Admin
+	if json.Unmarshal(text, &a) != nil {
+		return nil
+	}
+	return &a
+}
+
+// Stop ends the edges, then the origin, cleanly.
+func (s *Stack) Stop() {
+	var edges sync.WaitGroup
+	for _, e := range s.Edges {
+		edges.Go(e.Stop)
+	}
+	edges.Wait()
+	if s.Origin != nil {
+		s.Origin.Stop()
+	}
+}
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// ports gives the public port and its private ones, or as many free ones when first is 0.
+func ports(first int, offsets ...int) ([]int, error) {
+	if first == 0 {
+		return FreePorts(1 + len(offsets))
+	}
+	all := []int{first}
+	for _, offset := range offsets {
+		all = append(all, first+offset)
+	}
+	if last := all[len(all)-1]; first < 1 || last > 65535 {
+		return nil, fmt.Errorf("port %d: must leave room for %d, the last of its private ports, below 65536", first, last)
+	}
+	return all, nil
+}
+
+// FreePorts finds ports that nothing listens on, for TCP and UDP.
+func FreePorts(n int) ([]int, error) {
+	var found []int
+	for tries := 0; len(found) < n && tries < 100; tries++ {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // all stay open until the last is found, so that none comes twice
+		port := l.Addr().(*net.TCPAddr).Port
+		if u, err := net.ListenPacket("udp", address(port)); err == nil {
+			u.Close()
+			found = append(found, port)
+		}
+	}
+	if len(found) < n {
+		return nil, errors.New("no free ports")
+	}
+	return found, nil
+}
+
+// clusterKey reads the stack's cluster key, making it on the first start.
+func clusterKey(file string) (string, error) {
+	if text, err := os.ReadFile(file); err == nil {
+		return strings.TrimSpace(string(text)), nil
+	}
+	key := rand.Text() + rand.Text()
+	if err := os.WriteFile(file, []byte(key+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep the cluster key: %w", err)
+	}
+	return key, nil
+}
+
+// pollEvery is the pause between two looks at a program.
+const pollEvery = 50 * time.Millisecond
