@@ -2,12 +2,21 @@ package origin
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
+	"strings"
 	"time"
+
+	"github.com/pictor/pictor/shared/signing"
+	"github.com/pictor/pictor/shared/wire"
 )
 
-// Config is what a Core is made of. Store, Blobs and Probe must be given; zero values of the rest have good defaults.
+// Config is what a Core is made of. Store, Blobs, Probe and DeliveryURL must be given; zero values of the rest have good
+// defaults.
 type Config struct {
 	Store Store
 	Blobs Blobs
@@ -19,16 +28,101 @@ type Config struct {
 	DeliveryURL    string        // absolute base of public URLs, without a trailing slash
 
 	Now        func() time.Time // nil: time.Now
-	Rand       io.Reader        // nil: crypto/rand
+	Rand       io.Reader        // nil: crypto/rand; safe for concurrent use
 	Log        *slog.Logger     // nil: discards
 	BcryptCost int              // 0: 12
 }
 
-// Core holds the rules of the control plane. All methods are safe for concurrent use; their errors are *Error where a
-// client is to blame or may act on them.
+// Core holds the rules of the control plane. All methods are safe for concurrent use. What a client is to blame for, or
+// may act on, is an *Error; everything else is ours.
 type Core struct {
-	Config
+	cfg       Config
+	limits    limiters
+	passwords *passwords
+	keyring   wire.Keyring
+	signer    *signing.Keyring
+	digests   digestLocks
 }
 
-// New checks the configuration and makes a Core, with a signing key ring from the store or, the first time, a new one.
-func New(ctx context.Context, cfg Config) (*Core, error) { panic("unwritten") }
+// New checks the configuration and makes a Core, with the signing key ring that the store holds or, the first time, a
+// new one.
+func New(ctx context.Context, cfg Config) (*Core, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	c := &Core{cfg: cfg}
+	var err error
+	if c.limits, err = newLimiters(cfg.Limits, cfg.Now); err != nil {
+		return nil, err
+	}
+	if c.passwords, err = newPasswords(cfg.BcryptCost); err != nil {
+		return nil, err
+	}
+	if c.keyring, err = c.loadKeyring(ctx); err != nil {
+		return nil, err
+	}
+	if c.signer, err = signing.New(c.keyring.Keys); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Limits == nil {
+		cfg.Limits = DefaultLimits()
+	}
+	if cfg.MaxUploadBytes == 0 {
+		cfg.MaxUploadBytes = 100 << 20
+	}
+	if cfg.SessionLife == 0 {
+		cfg.SessionLife = 7 * 24 * time.Hour
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.BcryptCost == 0 {
+		cfg.BcryptCost = 12
+	}
+	return cfg
+}
+
+func (cfg Config) check() error {
+	if cfg.Store == nil || cfg.Blobs == nil || cfg.Probe == nil {
+		return errors.New("origin: a core needs a store, blobs and a probe")
+	}
+	base, err := url.Parse(cfg.DeliveryURL)
+	if err != nil || base.Scheme == "" || base.Host == "" || strings.HasSuffix(cfg.DeliveryURL, "/") {
+		return fmt.Errorf("PICTOR_DELIVERY_URL: must be an absolute URL without a trailing slash, got %q", cfg.DeliveryURL)
+	}
+	if cfg.MaxUploadBytes < 0 || cfg.SessionLife < 0 {
+		return errors.New("origin: the upload cap and the life of sessions must be positive")
+	}
+	return nil
+}
+
+// Ready does a real read and a real staged write, so that a store that hangs or a full disk shows.
+func (c *Core) Ready(ctx context.Context) error {
+	err := c.cfg.Store.View(ctx, func(tx ReadTx) error {
+		_, _, err := tx.LastChange()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read the store: %w", err)
+	}
+	staging, err := c.cfg.Blobs.Stage(ctx)
+	if err != nil {
+		return fmt.Errorf("stage a blob: %w", err)
+	}
+	_, err = io.WriteString(staging, "ready?")
+	if err := errors.Join(err, staging.Discard()); err != nil {
+		return fmt.Errorf("write a staged blob: %w", err)
+	}
+	return nil
+}

@@ -27,7 +27,7 @@ type ReadTx interface {
 	Account(id string) (Account, error)
 	AccountByEmail(email string) (Account, error)
 	AccountByUsername(username string) (Account, error)
-	Accounts(page Page) ([]Account, error) // oldest first, after page.After = account id
+	Accounts(page Page) ([]Account, error) // by id, which is oldest first, after page.After = account id
 	CountAccounts(role Role) (int, error)  // enabled accounts of the role; "" counts all
 
 	Session(hash string) (Session, error)
@@ -39,6 +39,7 @@ type ReadTx interface {
 	AssetByName(name wire.Name) (Asset, error)
 	Assets(query AssetQuery) ([]Asset, error) // newest first, see AssetQuery
 	Blob(digest string) (Blob, error)
+	BlobInUse(digest string) (bool, error) // whether an asset refers to it
 
 	// Usage sums what account stores and what edges served of it from the day on; account "" is everybody.
 	Usage(account string, from time.Time) (UsageSummary, error)
@@ -66,14 +67,17 @@ type Tx interface {
 
 	// PutBlob records the blob, or leaves the record that is there. Reference counts follow from assets.
 	PutBlob(Blob) error
-	// DeleteBlob forgets the blob; false when an asset still refers to it.
+	// ReleaseBlob notes when an asset let go of the blob; a blob without a record is no error.
+	ReleaseBlob(digest string, at time.Time) error
+	// DeleteBlob forgets the blob, known or not; false when an asset still refers to it.
 	DeleteBlob(digest string) (bool, error)
 	CreateAsset(Asset) error
 	UpdateAsset(Asset) error
 	DeleteAsset(id string) error
 	MoveAssets(fromAccount, toAccount string) error
 
-	// Change adds a row to the change log and gives its number.
+	// Change adds a row to the change log and gives its number. Older rows of the same name may go: a reader needs to
+	// know that the name changed since, not how often.
 	Change(name wire.Name) (uint64, error)
 	// AddUsage counts a batch once; false when its id has been seen.
 	AddUsage(wire.UsageBatch) (bool, error)

@@ -1,0 +1,73 @@
+package origin
+
+import (
+	"context"
+	"time"
+
+	"github.com/pictor/pictor/shared/wire"
+)
+
+// UsageSummary is what an account, or everybody, stores and has had delivered.
+type UsageSummary struct {
+	Assets         int64
+	StorageBytes   int64 // of the originals, each asset counted in full
+	Requests       int64
+	BandwidthBytes int64
+}
+
+// Usage sums what one stores now, and what was delivered of it since periodStart, the beginning of this calendar month
+// in UTC; everybody's with all, which is for administrators.
+func (c *Core) Usage(ctx context.Context, who Principal, all bool) (sum UsageSummary, periodStart time.Time, err error) {
+	account := who.Account.ID
+	if all {
+		if err := who.mustBeAdmin(); err != nil {
+			return UsageSummary{}, time.Time{}, err
+		}
+		account = ""
+	}
+	now := c.cfg.Now().UTC()
+	periodStart = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	err = c.cfg.Store.View(ctx, func(tx ReadTx) (err error) {
+		sum, err = tx.Usage(account, periodStart)
+		return err
+	})
+	return sum, periodStart, err
+}
+
+const (
+	maxUsageEntries  = 10_000
+	maxUsageIDBytes  = 100
+	maxUsageQuantity = 1 << 50 // per entry; sums of these stay within an int64
+)
+
+// RecordUsage counts what an edge served. A batch that was already counted is no error.
+func (c *Core) RecordUsage(ctx context.Context, batch wire.UsageBatch) error {
+	if batch.ID == "" || len(batch.ID) > maxUsageIDBytes {
+		return Errorf(Invalid, "a usage batch needs an id of 1 to %d bytes", maxUsageIDBytes)
+	}
+	if len(batch.Entries) > maxUsageEntries {
+		return Errorf(Invalid, "a usage batch can have at most %d entries", maxUsageEntries)
+	}
+	for _, e := range batch.Entries {
+		if err := checkUsage(e); err != nil {
+			return err
+		}
+	}
+	return c.cfg.Store.Update(ctx, func(tx Tx) error {
+		_, err := tx.AddUsage(batch)
+		return err
+	})
+}
+
+func checkUsage(e wire.Usage) error {
+	if e.Account == "" || len(e.Account) > maxUsageIDBytes {
+		return Errorf(Invalid, "usage without a proper account")
+	}
+	if _, err := time.Parse(time.DateOnly, e.Day); err != nil {
+		return Errorf(Invalid, "usage on %q, which is no day", e.Day)
+	}
+	if e.Requests < 0 || e.Bytes < 0 || e.Requests > maxUsageQuantity || e.Bytes > maxUsageQuantity {
+		return Errorf(Invalid, "usage out of range")
+	}
+	return nil
+}
