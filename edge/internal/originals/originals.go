@@ -1,0 +1,168 @@
+// Package originals keeps uploaded blobs near the renderer: edge.Originals as a folder of files with a byte budget.
+// Nothing leaves it that was not checked against its digest, or piece by piece against the chunk hashes.
+package originals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/shared/wire"
+)
+
+// Options of a Store. Dir, Origin, Ring and Peers must be given; other zero values stand for the defaults.
+type Options struct {
+	Dir        string
+	MaxBytes   int64 // budget of the folder, 10 GiB by default
+	ChunkBytes int64 // budget of chunks in memory, 64 MiB by default
+	WholeBytes int64 // the owner of a blob no larger than this fetches all of it for one chunk; 32 MiB by default
+	Origin     edge.Origin
+	Ring       edge.Ring
+	Peers      edge.Peers // may be nil when Ring gives no owners
+	Log        *slog.Logger
+}
+
+const (
+	defaultMaxBytes   = 10 << 30
+	defaultChunkBytes = 64 << 20
+	defaultWholeBytes = 32 << 20
+)
+
+// Store implements edge.Originals.
+type Store struct {
+	Options
+	shelf  *shelf
+	chunks *chunkCache
+
+	downloads flights[string, struct{}]
+	asking    flights[chunkKey, []byte] // may ask peers
+	own       flights[chunkKey, []byte] // may not; peers join only these, so that two nodes never wait for each other
+
+	fetches, fetchedBytes, corrupt, peerChunks, peerFailures atomic.Int64
+}
+
+// Stats are figures since Open, apart from the first three.
+type Stats struct {
+	Files, Bytes  int64 // in the folder
+	ChunkBytes    int64 // in memory
+	OriginFetches int64 // requests to the origin, whole blobs and chunks
+	OriginBytes   int64
+	Corrupt       int64 // files and chunks that did not have their hash
+	PeerChunks    int64 // chunks that came from owners
+	PeerFailures  int64 // owners asked in vain
+}
+
+// Open takes in the files of an earlier run. They are hashed once more before their first use.
+func Open(o Options) (*Store, error) {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	if o.ChunkBytes == 0 {
+		o.ChunkBytes = defaultChunkBytes
+	}
+	if o.WholeBytes == 0 {
+		o.WholeBytes = defaultWholeBytes
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	shelf, err := openShelf(o.Dir, o.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	chunks, err := newChunkCache(o.ChunkBytes)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{Options: o, shelf: shelf, chunks: chunks}, nil
+}
+
+// Stats gives a snapshot.
+func (s *Store) Stats() Stats {
+	files, bytes := s.shelf.size()
+	return Stats{
+		Files:         int64(files),
+		Bytes:         bytes,
+		ChunkBytes:    s.chunks.size(),
+		OriginFetches: s.fetches.Load(),
+		OriginBytes:   s.fetchedBytes.Load(),
+		Corrupt:       s.corrupt.Load(),
+		PeerChunks:    s.peerChunks.Load(),
+		PeerFailures:  s.peerFailures.Load(),
+	}
+}
+
+// openAttempts: between the download and the opening others may push the file out. Once is bad luck.
+const openAttempts = 4
+
+// File implements edge.Originals.
+func (s *Store) File(ctx context.Context, src *wire.Source) (*os.File, error) {
+	if err := checkSource(src); err != nil {
+		return nil, err
+	}
+	for range openAttempts {
+		if f, entry := s.shelf.open(src.Digest); f != nil {
+			if entry.verified.Load() {
+				return f, nil
+			}
+			f.Close()
+		}
+		_, err := s.downloads.do(ctx, src.Digest, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, s.ensure(ctx, src)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, &edge.Error{Kind: edge.Overloaded, Message: "the store of originals is too small for the work",
+		Err: fmt.Errorf("original %s was pushed out %d times before it could be opened", src.Digest, openAttempts)}
+}
+
+// ensure leaves a checked file on the shelf.
+func (s *Store) ensure(ctx context.Context, src *wire.Source) error {
+	f, entry := s.shelf.open(src.Digest)
+	if f == nil {
+		return s.download(ctx, src)
+	}
+	defer f.Close()
+	if entry.verified.Load() {
+		return nil
+	}
+	err := checkFile(ctx, f, src)
+	if err == nil {
+		entry.verified.Store(true)
+		return nil
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	s.discard(src.Digest, entry, err)
+	return s.download(ctx, src)
+}
+
+// discard removes a file that is not what its name says.
+func (s *Store) discard(digest string, entry *file, reason error) {
+	s.corrupt.Add(1)
+	s.Log.Warn("original on disk is damaged, fetching it again", "digest", digest, "err", reason)
+	s.shelf.drop(digest, entry)
+}
+
+// checkSource refuses what can only come from a confused peer: the digest becomes a file name, the sizes become
+// allocations.
+func checkSource(src *wire.Source) error {
+	var wrong string
+	switch chunks := (src.Bytes + wire.ChunkBytes - 1) / wire.ChunkBytes; {
+	case !isDigest(src.Digest):
+		wrong = "digest"
+	case src.Bytes <= 0 || int64(len(src.Chunks)) != chunks:
+		wrong = "size"
+	default:
+		return nil
+	}
+	return &edge.Error{Kind: edge.Invalid, Message: "the description of the original makes no sense",
+		Err: errors.New("bad " + wrong)}
+}
