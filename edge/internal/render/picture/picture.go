@@ -1,0 +1,91 @@
+// Package picture makes one picture of another with libvips. It is the only package that knows libvips, and it runs in
+// worker processes only: decoders meet hostile bytes here. One step a file, in the order of transform.Layout.
+package picture
+
+import (
+	"errors"
+	"runtime"
+
+	"github.com/cshum/vipsgen/vips"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/shared/transform"
+)
+
+// Start readies libvips; Render needs it, and calling it again does nothing.
+func Start() {
+	vips.Startup(&vips.Config{
+		ConcurrencyLevel: 1,    // workers are the parallelism; more threads in one add memory, not throughput
+		VectorEnabled:    true, // not the binding's default: without SIMD it is up to 3.5 times slower
+	})
+}
+
+// Render decodes the whole file in buf and gives the picture that the settled Spec asks for, encoded. Nobody may write
+// to buf meanwhile. Errors are *edge.Error: Damaged when the pixels cannot be decoded or are not what src says.
+func Render(buf []byte, src transform.Source, spec transform.Spec) ([]byte, error) {
+	layout, err := spec.Layout(src)
+	if err != nil {
+		return nil, &edge.Error{Kind: edge.Invalid, Message: err.Error(), Err: err}
+	}
+	r := render{buf: buf, src: asDecoded(src), spec: spec, Layout: layout}
+	defer r.pins.Unpin()
+	body, err := r.run()
+	if err != nil {
+		return nil, damaged(err)
+	}
+	return body, nil
+}
+
+// damaged words a failure for the client. libvips works when pixels are pulled, which is while encoding, so the step
+// that reports a failure tells nothing about its cause; with checked sizes that is nearly always the source.
+func damaged(err error) error {
+	if e, ok := errors.AsType[*edge.Error](err); ok {
+		return e
+	}
+	return &edge.Error{Kind: edge.Damaged, Message: "the picture could not be decoded", Err: err}
+}
+
+// render is one job.
+type render struct {
+	buf  []byte
+	src  transform.Source
+	spec transform.Spec
+	transform.Layout
+
+	focus *point         // where to crop, once it is known: one place for all frames
+	pins  runtime.Pinner // pixels that libvips reads from our memory, see frame.hold
+}
+
+func (r *render) run() ([]byte, error) {
+	f, err := r.picture()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return r.encode(f)
+}
+
+// picture gives the finished picture, for an animation all frames on one tall strip.
+func (r *render) picture() (*frame, error) {
+	if r.src.Frames > 1 && r.spec.Format.Animates() {
+		return r.animation()
+	}
+	f, err := r.load(1)
+	if err != nil {
+		return nil, err
+	}
+	return f, r.steps(f)
+}
+
+// steps takes one frame from the decoder to the encoder. It closes the frame when it fails.
+func (r *render) steps(f *frame) error {
+	for _, step := range [...]func(*frame) error{
+		r.cut, r.resize, r.upright, r.crop, r.blur, r.pad, r.rotate, r.flatten, r.gray,
+	} {
+		if err := step(f); err != nil {
+			f.Close()
+			return err
+		}
+	}
+	return nil
+}

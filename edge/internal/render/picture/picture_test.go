@@ -1,0 +1,161 @@
+package picture
+
+import (
+	"os"
+	"testing"
+
+	"github.com/cshum/vipsgen/vips"
+	"pgregory.net/rapid"
+
+	"github.com/pictor/pictor/shared/transform"
+)
+
+func TestMain(m *testing.M) {
+	Start()
+	os.Exit(m.Run())
+}
+
+// A test's picture has a colour of its own in each quarter: red, green, blue, white, from top left to bottom right.
+var quarters = [4][]byte{{200, 40, 40}, {40, 180, 40}, {40, 40, 200}, {240, 240, 240}}
+
+func quartered(t testing.TB, width, height, bands int) *vips.Image {
+	pixels := make([]byte, 0, width*height*bands)
+	for y := range height {
+		for x := range width {
+			colour := quarters[2*(2*y/height)+2*x/width]
+			pixels = append(pixels, append(colour[:3:3], 255)[:bands]...)
+		}
+	}
+	return fromPixels(t, pixels, width, height, bands)
+}
+
+func fromPixels(t testing.TB, pixels []byte, width, height, bands int) *vips.Image {
+	raw := must(vips.NewImageFromMemory(pixels, width, height, bands))(t)
+	space := vips.InterpretationSrgb
+	if bands < 3 {
+		space = vips.InterpretationBW
+	}
+	img := must(raw.Copy(&vips.CopyOptions{Interpretation: space}))(t)
+	t.Cleanup(func() { img.Close(); raw.Close() })
+	return img
+}
+
+func must[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+// encoded gives the picture as an upload of that format, and what the origin would say about it.
+func encoded(t testing.TB, img *vips.Image, format transform.Format) ([]byte, transform.Source) {
+	var body []byte
+	var err error
+	switch format {
+	case transform.JPEG:
+		body, err = img.JpegsaveBuffer(&vips.JpegsaveBufferOptions{Q: 95, SubsampleMode: vips.SubsampleOff})
+	case transform.PNG:
+		body, err = img.PngsaveBuffer(nil)
+	case transform.WebP:
+		body, err = img.WebpsaveBuffer(&vips.WebpsaveBufferOptions{Q: 95, AlphaQ: 100, Effort: 1})
+	case transform.AVIF:
+		body, err = img.HeifsaveBuffer(&vips.HeifsaveBufferOptions{Q: 90, Bitdepth: 8, Effort: 0,
+			Compression: vips.HeifCompressionAv1, SubsampleMode: vips.SubsampleOff})
+	case transform.GIF:
+		body, err = img.GifsaveBuffer(nil)
+	}
+	return must(body, err)(t), transform.Source{Format: format, Width: img.Width(), Height: img.PageHeight(),
+		Frames: img.Height() / img.PageHeight(), Alpha: img.HasAlpha() && format != transform.JPEG}
+}
+
+// rendered runs one job, as the edge would: the text settled for the source.
+func rendered(t testing.TB, buf []byte, src transform.Source, text string) *vips.Image {
+	t.Helper()
+	spec := must(transform.Parse(text))(t).Settle(src, transform.Accept{})
+	body := must(Render(buf, src, spec))(t)
+	return decoded(t, body)
+}
+
+func decoded(t testing.TB, body []byte) *vips.Image {
+	t.Helper()
+	img := must(vips.NewImageFromBuffer(body, &vips.LoadOptions{FailOnError: true}))(t)
+	t.Cleanup(img.Close)
+	return img
+}
+
+func wantSize(t testing.TB, img *vips.Image, want transform.Size) {
+	t.Helper()
+	if got := (transform.Size{Width: img.Width(), Height: img.PageHeight()}); got != want {
+		t.Fatalf("size is %v, want %v", got, want)
+	}
+}
+
+// wantColour compares a pixel with a tolerance for lossy formats; alpha counts when want names it.
+func wantColour(t testing.TB, img *vips.Image, x, y int, want []byte, tolerance float64) {
+	t.Helper()
+	got := must(img.Getpoint(x, y, nil))(t)
+	if len(got) < 3 {
+		got = append([]float64{got[0], got[0]}, got...)
+	}
+	for i := range want {
+		if len(got) == 3 && i == 3 {
+			got = append(got, 255)
+		}
+		if d := got[i] - float64(want[i]); d > tolerance || d < -tolerance {
+			t.Fatalf("pixel (%d,%d) is %v, want %v", x, y, got, want)
+		}
+	}
+}
+
+// wantQuarters checks the middle of each quarter, in the order of reading.
+func wantQuarters(t testing.TB, img *vips.Image, order [4]int, tolerance float64) {
+	t.Helper()
+	w, h := img.Width(), img.PageHeight()
+	for i, q := range order {
+		wantColour(t, img, w/4+(i%2)*w/2, h/4+(i/2)*h/2, quarters[q], tolerance)
+	}
+}
+
+var everyFormat = []transform.Format{transform.JPEG, transform.PNG, transform.WebP, transform.AVIF, transform.GIF}
+
+// Whatever is asked for, the size is the layout's: other parts of the edge have already promised it.
+func TestSizesAreTheLayouts(t *testing.T) {
+	side := rapid.OneOf(rapid.IntRange(1, 9), rapid.IntRange(10, 300))
+	wanted := rapid.OneOf(rapid.Just(0), rapid.IntRange(1, 9), rapid.IntRange(10, 400))
+	rapid.Check(t, func(rt *rapid.T) {
+		img := quartered(t, side.Draw(rt, "width"), side.Draw(rt, "height"), rapid.SampledFrom([]int{1, 3, 4}).Draw(rt, "bands"))
+		buf, src := encoded(t, img, rapid.SampledFrom(everyFormat).Draw(rt, "from"))
+		src.Orientation = rapid.IntRange(0, 8).Draw(rt, "orientation")
+		if src.Format == transform.AVIF {
+			src.Orientation = 1
+		}
+		spec := transform.Spec{
+			Width:      wanted.Draw(rt, "w"),
+			Height:     wanted.Draw(rt, "h"),
+			Format:     rapid.SampledFrom(everyFormat).Draw(rt, "to"),
+			Angle:      rapid.SampledFrom([]int{0, 0, 9000, 18000, 27000, 1500, 4567}).Draw(rt, "angle"),
+			Sigma:      rapid.SampledFrom([]int{0, 0, 700}).Draw(rt, "sigma"),
+			Gray:       rapid.Bool().Draw(rt, "gray"),
+			Background: transform.Background{R: 9, G: 99, B: 199, Set: rapid.Bool().Draw(rt, "bg")},
+		}
+		if spec.Width+spec.Height > 0 {
+			spec.Crop = transform.Crop(rapid.IntRange(int(transform.CropFit), int(transform.CropOutside)).Draw(rt, "crop"))
+		}
+		layout, err := spec.Layout(src)
+		if err != nil {
+			rt.Skip(err)
+		}
+		body, err := Render(buf, src, spec)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		out := must(vips.NewImageFromBuffer(body, nil))(t)
+		defer out.Close()
+		if got := (transform.Size{Width: out.Width(), Height: out.PageHeight()}); got != layout.Out {
+			rt.Fatalf("size is %v, want %v", got, layout.Out)
+		}
+	})
+}
