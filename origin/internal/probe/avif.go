@@ -1,0 +1,454 @@
+package probe
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"slices"
+)
+
+// maxMetaBytes is the longest meta box that is read: it describes the picture, with its colour profile, in some KiB.
+const maxMetaBytes = 2 << 20
+
+// maxMedia bounds the mdat boxes. Encoders write one.
+const maxMedia = 64
+
+// isAVIF goes by the major brand, like libvips, which takes neither sequences (avis, msf1) nor HEIC. Files of the brand
+// mif1 are AVIF when they say so among the other brands.
+func isAVIF(head []byte) bool {
+	if len(head) < 12 || string(head[4:8]) != "ftyp" {
+		return false
+	}
+	brand := string(head[8:12])
+	return brand == "avif" || brand == "mif1"
+}
+
+type avifWalker struct {
+	*walker
+	meta    *avifMeta
+	media   []box // the mdat boxes
+	end     int64 // of the last box that the picture needs
+	stopped bool  // before the end of the file, at something that is no whole box
+	patches []patch
+}
+
+// patch overwrites bytes of the upload in place: with, then zeros up to its length. Sizes and offsets, which the file is
+// full of, stay as they are.
+type patch struct {
+	off, length int64
+	with        string
+}
+
+// walkAVIF goes over the boxes to the end of the file. What the picture does not need is overwritten where it stands:
+// boxes become «free» boxes of zeros, items become items of an unknown kind, and bytes that no kept item refers to become
+// zeros. Boxes after the last needed one are dropped.
+//
+// The renderer's libheif applies the picture's own properties: clean aperture, rotation and mirroring. Width and Height
+// are the size after them, and Orientation is 1, or they would be applied twice. An Exif orientation says nothing in this
+// format (HEIF, ISO/IEC 23008-12, calls it informative; libheif ignores it), so it goes with the Exif.
+func walkAVIF(w *walker) error {
+	a := &avifWalker{walker: w}
+	if err := a.boxes(); err != nil {
+		return err
+	}
+	if err := a.picture(); err != nil {
+		return err
+	}
+	if err := a.blank(); err != nil {
+		return err
+	}
+	return a.apply()
+}
+
+// boxes visits the boxes of the file. Once the picture has been described, something that is no whole box may be cut
+// short or may be rubbish at the end of the file: that depends on whether all of the picture is there, see checkExtents.
+func (a *avifWalker) boxes() error {
+	off, err := a.brands()
+	for off < a.size && err == nil {
+		a.part = "boxes"
+		var b box
+		b, err = a.box(off, a.size)
+		if errors.Is(err, errShort) && a.meta != nil {
+			a.stopped = true
+			return nil
+		}
+		if err == nil {
+			off, err = b.end, a.visit(b)
+		}
+	}
+	if err == nil && a.meta == nil {
+		err = errShort
+	}
+	return err
+}
+
+// brands reads ftyp and gives where it ends.
+func (a *avifWalker) brands() (int64, error) {
+	b, err := a.box(0, a.size)
+	if err != nil {
+		return 0, err
+	}
+	if b.length() < 8 || b.length()%4 != 0 || b.end > 2048 {
+		return 0, invalid("its ftyp box is malformed")
+	}
+	body, err := a.at(b.body, int(b.length()))
+	if err != nil {
+		return 0, err
+	}
+	if !hasBrand(body[:4], "avif") && !hasBrand(body[8:], "avif") {
+		return 0, unsupported("of the HEIF family only AVIF is taken")
+	}
+	a.end = b.end
+	return b.end, nil
+}
+
+func hasBrand(brands []byte, brand string) bool {
+	for ; len(brands) >= 4; brands = brands[4:] {
+		if string(brands[:4]) == brand {
+			return true
+		}
+	}
+	return false
+}
+
+// visit decides about one box after ftyp.
+func (a *avifWalker) visit(b box) error {
+	switch b.kind {
+	case "meta":
+		a.end = b.end
+		return a.readMeta(b)
+	case "mdat":
+		a.end = b.end
+		if len(a.media) == maxMedia {
+			return invalid("it has more than %d mdat boxes", maxMedia)
+		}
+		a.media = append(a.media, b)
+		return nil
+	case "moov", "moof":
+		return unsupported("image sequences are not taken")
+	}
+	return a.free(b)
+}
+
+func (a *avifWalker) readMeta(b box) error {
+	if a.meta != nil {
+		return invalid("it has two meta boxes")
+	}
+	if b.length() > maxMetaBytes {
+		return invalid("its meta box is longer than %d MiB", maxMetaBytes>>20)
+	}
+	data := make([]byte, b.length())
+	if err := a.readAt(data, b.body); err != nil {
+		return err
+	}
+	meta, err := parseMeta(b.body, data)
+	a.meta = meta
+	return err
+}
+
+// free turns a box into a free one of the same size.
+func (a *avifWalker) free(b box) error {
+	if b.kind != "free" {
+		if err := a.patch(patch{off: b.off + 4, length: 4, with: "free"}); err != nil {
+			return err
+		}
+	}
+	return a.zero(b.body, b.end)
+}
+
+// zero overwrites a run with zeros, unless it holds nothing else already.
+func (a *avifWalker) zero(off, end int64) error {
+	for at := off; at < end; {
+		data, err := a.ahead(at, 1)
+		if err != nil {
+			return err
+		}
+		data = data[:min(int64(len(data)), end-at)]
+		if !allZero(data) {
+			return a.patch(patch{off: off, length: end - off})
+		}
+		at += int64(len(data))
+	}
+	return nil
+}
+
+// allZero compares the bytes with themselves, one further on.
+func allZero(data []byte) bool {
+	return len(data) == 0 || data[0] == 0 && bytes.Equal(data[1:], data[:len(data)-1])
+}
+
+func (a *avifWalker) patch(p patch) error {
+	if len(a.patches) == maxPieces {
+		return invalid("its metadata lies in more than %d places", maxPieces)
+	}
+	a.patches = append(a.patches, p)
+	return nil
+}
+
+// picture checks the primary item and works out the size that decoders show.
+func (a *avifWalker) picture() error {
+	a.part = "picture"
+	primary := a.meta.items[a.meta.primary]
+	if primary == nil {
+		return invalid("its primary item is missing")
+	}
+	if err := a.checkExtents(); err != nil {
+		return err
+	}
+	width, height, err := a.meta.imageSize(primary)
+	if err != nil {
+		return err
+	}
+	if err := checkSize(width, height); err != nil {
+		return err
+	}
+	if err := a.checkCoded(primary, width, height); err != nil {
+		return err
+	}
+	if err := a.alpha(primary); err != nil {
+		return err
+	}
+	if width, height, err = a.meta.shown(primary, width, height); err != nil {
+		return err
+	}
+	return a.setSize(width, height)
+}
+
+// alpha looks for the item that holds the primary's transparency.
+func (a *avifWalker) alpha(primary *avifItem) error {
+	for _, item := range a.meta.list {
+		if !slices.Contains(item.aux, primary.id) || !a.meta.isAlpha(item) {
+			continue
+		}
+		a.source.Alpha = true
+		width, height, err := a.meta.imageSize(item)
+		if err != nil {
+			return err
+		}
+		return a.checkCoded(item, width, height)
+	}
+	return nil
+}
+
+// checkCoded checks what a decoder would have to decode for an item: the AV1 frame, or all tiles of the grid. Their own
+// headers count: what the container says of sizes binds no decoder.
+func (a *avifWalker) checkCoded(item *avifItem, width, height int64) error {
+	switch item.kind {
+	case "av01":
+		_, err := a.codedPixels(item)
+		return err
+	case "grid":
+		return a.checkGrid(item, width, height)
+	}
+	return unsupported("a picture of kind %q is not taken", item.kind)
+}
+
+// checkGrid checks a grid's own header (ISO/IEC 23008-12, 6.6.2.3) and its tiles. A tile may be used more than once, and
+// costs each time.
+func (a *avifWalker) checkGrid(item *avifItem, width, height int64) error {
+	header, err := a.content(item, 12)
+	if err != nil {
+		return err
+	}
+	f := fields{data: header}
+	f.skip(1)
+	bytesEach := 2 + 2*int(f.uint(1)&1)
+	tiles := (1 + f.uint(1)) * (1 + f.uint(1))
+	if w, h := f.uint(bytesEach), f.uint(bytesEach); f.short || w != uint64(width) || h != uint64(height) {
+		return invalid("the header of its grid is malformed")
+	}
+	if tiles != uint64(len(item.tiles)) {
+		return invalid("its grid has %d tiles of %d", len(item.tiles), tiles)
+	}
+	total := int64(0)
+	for _, id := range item.tiles {
+		tile := a.meta.items[id]
+		if tile == nil || tile.kind != "av01" {
+			return invalid("a tile of its grid is missing")
+		}
+		pixels, err := a.codedPixels(tile)
+		if err != nil {
+			return err
+		}
+		if total += pixels; total > maxTotalPixels {
+			return tooLarge("its tiles exceed %d megapixels in all", maxTotalPixels/1_000_000)
+		}
+	}
+	return nil
+}
+
+// codedPixels reads the AV1 sequence header of an item, once.
+func (a *avifWalker) codedPixels(item *avifItem) (int64, error) {
+	if item.pixels > 0 {
+		return item.pixels, nil
+	}
+	data, err := a.content(item, maxSequenceHeaderBytes)
+	if err != nil {
+		return 0, err
+	}
+	width, height, err := av1FrameSize(data)
+	if err != nil {
+		return 0, err
+	}
+	item.pixels = width * height
+	return item.pixels, checkSize(width, height)
+}
+
+// content reads the first bytes of an item, at most n.
+func (a *avifWalker) content(item *avifItem, n int64) ([]byte, error) {
+	var data []byte
+	for _, e := range item.extents {
+		part := make([]byte, min(e.length, n-int64(len(data))))
+		if err := a.readAt(part, e.off); err != nil {
+			return nil, err
+		}
+		if data = append(data, part...); int64(len(data)) == n {
+			break
+		}
+	}
+	return data, nil
+}
+
+// checkExtents sees that every item's bytes lie in an mdat box, or in idat.
+func (a *avifWalker) checkExtents() error {
+	for _, item := range a.meta.list {
+		for _, e := range item.extents {
+			homes := a.media
+			if item.inIdat {
+				homes = []box{a.meta.idat}
+			}
+			if !slices.ContainsFunc(homes, func(b box) bool { return b.body <= e.off && e.end() <= b.end }) {
+				return a.outside(item)
+			}
+		}
+	}
+	return nil
+}
+
+func (a *avifWalker) outside(item *avifItem) error {
+	if a.stopped {
+		return errShort
+	}
+	return invalid("item %d lies outside of the file's data", item.id)
+}
+
+// blank overwrites all that the picture does not need.
+func (a *avifWalker) blank() error {
+	for _, b := range a.meta.unneeded {
+		if err := a.free(b); err != nil {
+			return err
+		}
+	}
+	kept, err := a.blankItems()
+	if err != nil {
+		return err
+	}
+	for _, b := range append(a.media, a.meta.idat) {
+		if err := a.blankGaps(b, kept); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blankItems turns the items that go into items of no known kind, without name and type, and gives the bytes of those
+// that stay, in order.
+func (a *avifWalker) blankItems() ([]extent, error) {
+	var kept []extent
+	for _, item := range a.meta.list {
+		if !a.meta.goes(item) {
+			kept = append(kept, item.extents...)
+			continue
+		}
+		if item.kind != "free" {
+			if err := a.patch(patch{off: item.entry.off, length: 4, with: "free"}); err != nil {
+				return nil, err
+			}
+		}
+		if err := a.zero(item.entry.off+4, item.entry.end()); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(kept, func(x, y extent) int { return cmp.Compare(x.off, y.off) })
+	return kept, nil
+}
+
+// blankGaps zeroes what lies in the box but in no kept extent: bytes that nothing refers to may hold anything.
+func (a *avifWalker) blankGaps(b box, kept []extent) error {
+	off := b.body
+	for _, e := range kept {
+		if e.end() <= off || e.off >= b.end {
+			continue
+		}
+		if err := a.zero(off, e.off); err != nil {
+			return err
+		}
+		off = e.end()
+	}
+	return a.zero(off, b.end)
+}
+
+// apply makes the pieces out of the patches.
+func (a *avifWalker) apply() error {
+	slices.SortFunc(a.patches, func(x, y patch) int { return cmp.Compare(x.off, y.off) })
+	off := int64(0)
+	for _, p := range a.patches {
+		if p.off >= a.end {
+			break // behind the last needed box, where the clean picture ends
+		}
+		if p.off < off {
+			return invalid("its boxes overlap")
+		}
+		if a.clean.inserted+p.length > maxInsertBytes {
+			return invalid("more than %d KiB of metadata would have to be blanked", maxInsertBytes>>10)
+		}
+		a.clean.keep(off, p.off-off)
+		a.clean.insert(append([]byte(p.with), make([]byte, p.length-int64(len(p.with)))...))
+		off = p.off + p.length
+	}
+	a.clean.keep(off, a.end-off)
+	return nil
+}
+
+// box is one box of the ISO base media file format.
+type box struct {
+	kind           string
+	off, body, end int64
+}
+
+func (b box) length() int64 { return b.end - b.body }
+
+// box reads the head of the box at off, which must end by limit.
+func (a *avifWalker) box(off, limit int64) (box, error) {
+	head, err := a.at(off, int(min(16, a.size-off)))
+	if err != nil {
+		return box{}, err
+	}
+	b, ok := parseBox(head, off, limit)
+	if !ok {
+		return box{}, errShort
+	}
+	return b, nil
+}
+
+// parseBox reads the head of a box: a length of 1 is followed by the real one, 0 means up to the limit.
+func parseBox(head []byte, off, limit int64) (box, bool) {
+	if len(head) < 8 {
+		return box{}, false
+	}
+	b := box{kind: string(head[4:8]), off: off, body: off + 8}
+	length := uint64(binary.BigEndian.Uint32(head))
+	switch {
+	case length == 0:
+		length = uint64(limit - off)
+	case length == 1 && len(head) >= 16:
+		b.body += 8
+		length = binary.BigEndian.Uint64(head[8:])
+	}
+	if length < uint64(b.body-off) || length > uint64(limit-off) {
+		return box{}, false
+	}
+	b.end = off + int64(length)
+	return b, true
+}
