@@ -1,0 +1,108 @@
+// Package peerhttp lets edges work for each other: edge.Peers as a client, and the server that answers it, on a private
+// listener behind the cluster key. The server works by itself and asks nobody: its two calls take the part of the job
+// that is done where the source lives, so a request makes one hop at most.
+package peerhttp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/shared/transform"
+	"github.com/pictor/pictor/shared/wire"
+)
+
+// Both calls are POSTs of JSON. Who takes one on says «102 Processing» at once, and then answers 200 with the bytes,
+// or an error status with a verdict. Fields are added, never given a new meaning.
+const (
+	pathObject = "/peer/v1/object" // objectRequest → picture, with Content-Type and ETag
+	pathChunk  = "/peer/v1/chunk"  // chunkRequest → bytes
+)
+
+type objectRequest struct {
+	Source *wire.Source `json:"source"`
+	Spec   string       `json:"spec"` // canonical text of a settled Spec; empty is the picture as uploaded, cleaned
+}
+
+type chunkRequest struct {
+	Source *wire.Source `json:"source"`
+	Index  int          `json:"index"`
+}
+
+// verdict is an edge.Error on its way.
+type verdict struct {
+	Kind         string `json:"kind"`
+	Message      string `json:"message"`
+	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
+}
+
+// maxRequestBytes bounds what a peer may send: a blob of 1 GiB has 48 KiB of chunk hashes, and a colour profile may
+// stand in its clean pieces.
+const maxRequestBytes = 8 << 20
+
+// maxVerdictBytes bounds an error's text.
+const maxVerdictBytes = 64 << 10
+
+// job reads what objectRequest asks for.
+func (r objectRequest) job() (edge.Job, error) {
+	if r.Source == nil {
+		return edge.Job{}, errors.New("no source")
+	}
+	if r.Spec == "" {
+		return edge.Job{Source: r.Source}, nil
+	}
+	spec, err := transform.Parse(r.Spec)
+	if err != nil {
+		return edge.Job{}, err
+	}
+	if spec.String() != r.Spec || !spec.Format.Concrete() {
+		return edge.Job{}, fmt.Errorf("transform %q is not settled", r.Spec)
+	}
+	return edge.Job{Source: r.Source, Spec: spec}, nil
+}
+
+// statusOf is for people who read traffic; peers go by the verdict.
+var statusOf = map[edge.Kind]int{
+	edge.Internal:    http.StatusInternalServerError,
+	edge.Invalid:     http.StatusBadRequest,
+	edge.Forbidden:   http.StatusForbidden,
+	edge.NotFound:    http.StatusNotFound,
+	edge.Damaged:     http.StatusUnprocessableEntity,
+	edge.Overloaded:  http.StatusServiceUnavailable,
+	edge.Unavailable: http.StatusServiceUnavailable,
+	edge.Timeout:     http.StatusGatewayTimeout,
+}
+
+func newVerdict(err error) verdict {
+	e, ok := errors.AsType[*edge.Error](err)
+	if !ok {
+		return verdict{Kind: edge.Internal.String(), Message: "internal error"}
+	}
+	return verdict{Kind: e.Kind.String(), Message: e.Message, RetryAfterMS: e.RetryAfter.Milliseconds()}
+}
+
+// readVerdict gives the owner's error. What is not a verdict does not come from an owner at work.
+func readVerdict(peer edge.Peer, resp *http.Response) error {
+	var v verdict
+	err := json.NewDecoder(io.LimitReader(resp.Body, maxVerdictBytes)).Decode(&v)
+	if err != nil || v.Kind == "" {
+		return unavailable(peer, fmt.Errorf("answered %s without a verdict", resp.Status))
+	}
+	return &edge.Error{Kind: edge.ParseKind(v.Kind), Message: v.Message,
+		RetryAfter: time.Duration(v.RetryAfterMS) * time.Millisecond, Err: fmt.Errorf("verdict of peer %s", peer.Name)}
+}
+
+func unavailable(peer edge.Peer, err error) *edge.Error {
+	return &edge.Error{Kind: edge.Unavailable, Message: "a peer cannot be reached",
+		Err: fmt.Errorf("peer %s at %s: %w", peer.Name, peer.Address, err)}
+}
+
+func timedOut(peer edge.Peer, ctx context.Context) *edge.Error {
+	return &edge.Error{Kind: edge.Timeout, Message: "a peer did not finish in time",
+		Err: fmt.Errorf("peer %s at %s: %w", peer.Name, peer.Address, context.Cause(ctx))}
+}

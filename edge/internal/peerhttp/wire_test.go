@@ -1,0 +1,34 @@
+package peerhttp
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// Whatever a peer sends either is refused or names a job whose Spec is written the same way again, as the key is.
+func FuzzObjectRequest(f *testing.F) {
+	for _, seed := range []string{
+		`{"source":{"digest":"00","chunks":["AA=="]},"spec":""}`,
+		`{"source":{"digest":"00"},"spec":"bg_ff0000,c_contain,f_webp,h_300,w_400"}`,
+		`{"source":{"digest":"00"},"spec":"f_png,r_90"}`,
+		`{"source":{"digest":"00"},"spec":"f_auto"}`,
+		`{"source":{},"spec":"f_webp,q_080"}`,
+		`{"source":null}`,
+		`[[[[`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var req objectRequest
+		if json.Unmarshal(text, &req) != nil {
+			return
+		}
+		job, err := req.job()
+		if err != nil {
+			return
+		}
+		if job.Source == nil || job.Spec.String() != req.Spec || !job.Spec.IsZero() && !job.Spec.Format.Concrete() {
+			t.Fatalf("%s became %+v", text, job)
+		}
+	})
+}
