@@ -135,12 +135,10 @@ func (from Size) cutFor(box Size) Rect {
 // shrink scales everything down until the rotated canvas is within the limits.
 func (l *Layout) shrink() {
 	area := math.Sqrt(MaxPixels / (float64(l.Out.Width) * float64(l.Out.Height)))
-	by := min(area, min(Size{MaxSide, MaxSide}.ratios(l.Out)))
-	for l.Out.exceeds() {
-		scaled := l.Cut.scaled(by * float64(l.Scaled.Width) / float64(l.Cut.Width))
-		l.Scaled, l.Cropped, l.Canvas = scaled, scaled, scaled
-		l.Out = rotated(scaled, l.Angle)
-		by = 0.999
+	scale := min(area, min(Size{MaxSide, MaxSide}.ratios(l.Out))) * float64(l.Scaled.Width) / float64(l.Cut.Width)
+	for ; l.Out.exceeds(); scale *= 0.999 { // rounding may leave it a pixel too large
+		l.Scaled = l.Cut.scaled(scale)
+		l.Cropped, l.Canvas, l.Out = l.Scaled, l.Scaled, rotated(l.Scaled, l.Angle)
 	}
 }
 

@@ -1,0 +1,131 @@
+package transform
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	for text, want := range map[string]string{
+		"w_400":                          "w_400",
+		"h_300,w_400":                    "h_300,w_400",
+		"w_400,h_300":                    "h_300,w_400",
+		"w_400,h_400,c_fill,q_80,f_webp": "c_fill,f_webp,h_400,q_80,w_400",
+		"w_200,dpr_2":                    "w_400",
+		"dpr_1.5,w_100,h_50":             "h_75,w_150",
+		"dpr_1.50,w_100":                 "w_150",
+		"dpr_2.0,w_100":                  "w_200",
+		"c_cover,w_4":                    "c_fill,w_4",
+		"c_fit,w_4":                      "w_4",
+		"c_inside,h_4":                   "c_inside,h_4",
+		"f_jpeg":                         "f_jpg",
+		"f_auto,w_1":                     "f_auto,w_1",
+		"r_-90":                          "r_270",
+		"r_360":                          "",
+		"r_0":                            "",
+		"r_-12.5,bg_FF0080":              "bg_ff0080,r_347.5",
+		"bl_0.3":                         "bl_0.3",
+		"bl_25":                          "bl_25",
+		"gr_1,bl_4":                      "bl_4,gr_1",
+		"w_4000,h_4000":                  "h_4000,w_4000",
+		"dpr_3":                          "",
+		"c_fill":                         "", // a crop without a box changes nothing
+		"q_1":                            "q_1",
+		"q_100,bg_000000,c_contain,w_10": "bg_000000,c_contain,q_100,w_10",
+		"c_outside,w_10,h_20,r_45,gr_1":  "c_outside,gr_1,h_20,r_45,w_10",
+		"c_thumb,w_10,h_20,r_180,f_avif": "c_thumb,f_avif,h_20,r_180,w_10",
+		"bl_0.333,f_gif":                 "bl_0.333,f_gif",
+		"r_359.99":                       "r_359.99",
+	} {
+		spec, err := Parse(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := spec.String(); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for text, key := range map[string]string{
+		"w_0": "w", "w_4001": "w", "w_0400": "w", "w_+4": "w", "w_-4": "w", "w_4.0": "w", "w_": "w", "w_1e2": "w",
+		"w_４": "w", "w_ 4": "w", "w_4 ": "w", "h_0": "h", "h_99999999999999999999": "h",
+		"dpr_0.9": "dpr", "dpr_3.01": "dpr", "dpr_1e1": "dpr", "dpr_NaN": "dpr", "dpr_.5": "dpr", "dpr_2.": "dpr",
+		"dpr_01": "dpr", "dpr_1.234": "dpr", "w_2000,dpr_2.5": "dpr",
+		"q_0": "q", "q_101": "q", "q_NaN": "q", "q_80.5": "q", "q_0x50": "q",
+		"f_svg": "f", "f_JPG": "f", "f_": "f", "c_crop": "c", "c_": "c", "c_Fill": "c",
+		"gr_0": "gr", "gr_true": "gr", "bl_0.29": "bl", "bl_25.001": "bl", "bl_-1": "bl", "bl_Inf": "bl",
+		"r_361": "r", "r_-360.01": "r", "r_-0": "r", "r_--1": "r", "r_+1": "r", "r_-": "r",
+		"bg_fff": "bg", "bg_gggggg": "bg", "bg_+fffff": "bg", "bg_ff_fff": "bg", "bg_0xffff": "bg",
+		"w_1,w_1": "w", "w_1,w_2": "w", "w_1,zz_2": "zz", "zz_2": "zz", "W_1": "W", "_1": "",
+	} {
+		_, err := Parse(text)
+		bad, ok := errors.AsType[*Error](err)
+		if !ok || bad.Key != key {
+			t.Errorf("%s: got %v, want an error that names %q", text, err, key)
+			continue
+		}
+		if !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %q does not name %q", text, err, key)
+		}
+	}
+	for _, text := range []string{"", ",", "w_1,", ",w_1", "w", "w400", "w_1,,h_1"} {
+		if _, err := Parse(text); err == nil {
+			t.Errorf("%q: accepted", text)
+		}
+	}
+}
+
+// Everything the documentation gives as an example is read, and every key has one.
+func TestExamples(t *testing.T) {
+	for _, k := range keys {
+		if _, err := Parse(k.example); err != nil {
+			t.Errorf("%s (%s): %v", k.name, k.meaning, err)
+		}
+		if name, known := KeyOf(k.example); !known || name != k.name {
+			t.Errorf("KeyOf(%s) = %s, %v", k.example, name, known)
+		}
+		if k.values == "" {
+			t.Errorf("%s says nothing of its range", k.name)
+		}
+	}
+}
+
+func TestReserved(t *testing.T) {
+	for segment, want := range map[string]bool{"w_400": true, "w_x": true, "ar_16": true, "t_name": true, "my_photos": false,
+		"photo": false, "w": false, "hero_1": false} {
+		if got := Reserved(segment); got != want {
+			t.Errorf("%s: got %v", segment, got)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"w_400,h_300", "dpr_1.5,w_3", "r_-12.5,bg_ff0080", "bl_0.3,gr_1", "w_0400", "q_NaN",
+		"c_fill,f_auto", "w_1,w_1", "r_-0"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		spec, err := Parse(text)
+		if err != nil {
+			if !spec.IsZero() {
+				t.Fatalf("%q: error with a Spec", text)
+			}
+			return
+		}
+		if spec.Width > MaxSide || spec.Height > MaxSide || spec.Width < 0 || spec.Height < 0 ||
+			spec.Width*spec.Height > MaxPixels || spec.Sigma > MaxSigma*1000 || spec.Angle < 0 || spec.Angle >= 36000 {
+			t.Fatalf("%q: %+v is beyond the limits", text, spec)
+		}
+		if spec.IsZero() {
+			return
+		}
+		again, err := Parse(spec.String())
+		if err != nil || again != spec {
+			t.Fatalf("%q → %q → %+v (%v), want %+v", text, spec.String(), again, err, spec)
+		}
+	})
+}
