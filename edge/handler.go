@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -157,12 +156,4 @@ func (e *Edge) make(ctx context.Context, job Job) (found, error) {
 		return found{}, err
 	}
 	return found{NewObject(job.Spec.Format.MediaType(), body), TierRender}, nil
-}
-
-// Check proves that the edge can do its work: /readyz.
-func (e *Edge) Check(time.Time) error {
-	if e.Keys() == nil {
-		return &Error{Kind: Unavailable, Message: "the signing keys are not known yet"}
-	}
-	return nil
 }

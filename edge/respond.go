@@ -2,8 +2,10 @@ package edge
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"net"
 	"strconv"
 	"time"
 
@@ -242,4 +244,19 @@ func pathOf(target []byte) []byte {
 		}
 	}
 	return target
+}
+
+// ServeMalformed answers what fasthttp could not read as a request, and closes the connection: where the next request
+// would begin is anybody's guess.
+func ServeMalformed(c *fasthttp.RequestCtx, err error) {
+	status, message := fasthttp.StatusBadRequest, "malformed HTTP request"
+	if _, ok := errors.AsType[*fasthttp.ErrSmallBuffer](err); ok {
+		status, message = fasthttp.StatusRequestHeaderFieldsTooLarge, "the request head is too large"
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		status, message = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
+	}
+	r := answer{c: c}
+	r.refuse(status, message)
+	c.SetConnectionClose()
 }

@@ -5,7 +5,6 @@ package stack
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,14 +39,9 @@ const (
 type Stack struct {
 	Origin *Program
 	Edges  []*Program
-	First  *Admin // the first administrator, if this data folder's first start is known
+	Admin  Admin // the first administrator; the password may have been changed since
+	Fresh  bool  // the data folder was new
 	config Config
-}
-
-// Admin is how the first administrator signs in.
-type Admin struct {
-	Email    string `json:"email"`
-	Password string `json:"password"`
 }
 
 // Start starts everything and waits until all of it is ready and the edges know each other. On error nothing is left
@@ -66,7 +60,10 @@ func Start(ctx context.Context, c Config) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{config: c}
+	s := &Stack{config: c, Fresh: !exists(filepath.Join(c.Data, "origin"))}
+	if s.Admin, err = firstAdmin(c.Data); err != nil {
+		return nil, err
+	}
 	if err := s.define(key); err != nil {
 		return nil, err
 	}
@@ -106,7 +103,7 @@ func (s *Stack) define(key string) error {
 		"PICTOR_ORIGIN_LISTEN": address(origin[0]), "PICTOR_ORIGIN_OPS_LISTEN": address(origin[1]),
 		"PICTOR_ORIGIN_EDGE_LISTEN": address(origin[2]), "PICTOR_ORIGIN_DATA": filepath.Join(c.Data, "origin"),
 		"PICTOR_DELIVERY_URL": "http://" + address(edges[0][0]), "PICTOR_PUBLIC_URL": "http://" + address(origin[0]),
-		"PICTOR_FIRST_ADMIN_FILE": s.adminFile(),
+		"PICTOR_ADMIN_EMAIL": s.Admin.Email, "PICTOR_ADMIN_PASSWORD": s.Admin.Password,
 	})
 	var join []string
 	for _, e := range edges {
@@ -123,8 +120,6 @@ func (s *Stack) define(key string) error {
 	}
 	return nil
 }
-
-func (s *Stack) adminFile() string { return filepath.Join(s.config.Data, "first-admin.json") }
 
 func (s *Stack) program(name, binary string, port, ops int, key string, env map[string]string) *Program {
 	p := &Program{Name: name, URL: "http://" + address(port), OpsURL: "http://" + address(ops),
@@ -155,24 +150,10 @@ func (s *Stack) wait(ctx context.Context) error {
 			return err
 		}
 	}
-	s.First = ReadAdmin(s.config.Data)
 	for _, p := range s.all() {
 		p.keepRunning(s.config.Restart)
 	}
 	return nil
-}
-
-// ReadAdmin gives the first administrator noted in a stack's data folder, nil when there is none.
-func ReadAdmin(data string) *Admin {
-	text, err := os.ReadFile(filepath.Join(data, "first-admin.json"))
-	if err != nil {
-		return nil
-	}
-	var a Admin
-	if json.Unmarshal(text, &a) != nil {
-		return nil
-	}
-	return &a
 }
 
 // Stop ends the edges, then the origin, cleanly.
@@ -185,6 +166,11 @@ func (s *Stack) Stop() {
 	if s.Origin != nil {
 		s.Origin.Stop()
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

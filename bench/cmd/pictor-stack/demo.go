@@ -36,8 +36,8 @@ var shown = []struct{ transform, what string }{
 
 func (d *demo) Run(ctx context.Context, out io.Writer) error {
 	if d.Password == "" {
-		admin := stack.ReadAdmin(d.Data)
-		if admin == nil {
+		admin, ok := stack.KnownAdmin(d.Data)
+		if !ok {
 			return errors.New("who signs in? set PICTOR_ADMIN_EMAIL and PICTOR_ADMIN_PASSWORD")
 		}
 		d.Email, d.Password = admin.Email, admin.Password

@@ -33,7 +33,6 @@ type run struct {
 const startWait = 90 * time.Second
 
 func (r *run) Run(ctx context.Context, out io.Writer) error {
-	first := stack.ReadAdmin(r.Data) == nil
 	start, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	s, err := stack.Start(start, stack.Config{Bin: ownFolder(), Data: r.Data, OriginPort: r.OriginPort,
@@ -42,21 +41,21 @@ func (r *run) Run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer s.Stop()
-	fmt.Fprintln(out, readyLine(s, first))
+	fmt.Fprintln(out, readyLine(s))
 	<-ctx.Done()
 	fmt.Fprintln(out, "stopping")
 	return nil
 }
 
 // readyLine is the one line that people and scripts wait for.
-func readyLine(s *stack.Stack, first bool) string {
+func readyLine(s *stack.Stack) string {
 	var edges []string
 	for _, e := range s.Edges {
 		edges = append(edges, e.URL)
 	}
 	line := fmt.Sprintf("ready  origin %s  edges %s", s.Origin.URL, strings.Join(edges, " "))
-	if first && s.First != nil {
-		line += fmt.Sprintf("  admin %s password %s", s.First.Email, s.First.Password)
+	if s.Fresh {
+		line += fmt.Sprintf("  admin %s  password %s", s.Admin.Email, s.Admin.Password)
 	}
 	return line
 }

@@ -37,6 +37,7 @@ type Serve struct {
 	MaxConns       int           `help:"Open connections on the public listener." default:"65536" env:"PICTOR_EDGE_MAX_CONNS"`
 	DrainWait      time.Duration `help:"How long running requests may take after SIGTERM." default:"20s" env:"PICTOR_EDGE_DRAIN_WAIT"`
 	LogLevel       string        `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" env:"PICTOR_LOG_LEVEL"`
+	LogFormat      string        `help:"text or json." default:"text" enum:"text,json" env:"PICTOR_LOG_FORMAT"`
 }
 
 // Validate names the knob that is wrong.
@@ -58,8 +59,8 @@ func (s *Serve) Validate() error {
 	if s.Workers < 0 || s.Workers > 1024 {
 		return fmt.Errorf("PICTOR_EDGE_WORKERS: must be from 0 to 1024, got %d", s.Workers)
 	}
-	if s.Weight < 1 || s.Weight > 10_000 {
-		return fmt.Errorf("PICTOR_EDGE_WEIGHT: must be from 1 to 10000, got %d", s.Weight)
+	if s.Weight < 1 || s.Weight > 1000 {
+		return fmt.Errorf("PICTOR_EDGE_WEIGHT: must be from 1 to 1000, got %d", s.Weight)
 	}
 	return nil
 }

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/catalog"
+	"github.com/pictor/pictor/edge/internal/config"
+	"github.com/pictor/pictor/edge/internal/diskcache"
+	"github.com/pictor/pictor/edge/internal/memcache"
+	"github.com/pictor/pictor/edge/internal/ops"
+	"github.com/pictor/pictor/edge/internal/originals"
+	"github.com/pictor/pictor/edge/internal/originhttp"
+	"github.com/pictor/pictor/edge/internal/peerhttp"
+	"github.com/pictor/pictor/edge/internal/render"
+	"github.com/pictor/pictor/edge/internal/ring"
+	"github.com/pictor/pictor/edge/internal/usage"
+)
+
+// usageEvery is how often an edge reports what it served.
+const usageEvery = time.Second
+
+// serve runs the edge until ctx ends: leaves first, then the core, then the listeners; closed in reverse.
+func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error) {
+	log, err := newLog(cfg, stdout)
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(log)
+	_, _ = memlimit.Set() // without a container there is no limit to heed
+	key, err := cfg.Key()
+	if err != nil {
+		return err
+	}
+	serverTLS, clientTLS, err := key.TLS()
+	if err != nil {
+		return err
+	}
+	closing := closers{}
+	defer func() { err = errors.Join(err, closing.close()) }()
+
+	metrics := ops.NewMetrics()
+	origin := originhttp.New(cfg.Origin, clientTLS)
+	closing.add(func() error { origin.Close(); return nil })
+	known := catalog.New(origin, catalog.Options{StaleFor: cfg.StaleFor, Log: log})
+	meter := usage.New(nodeName(cfg), origin, log, time.Now)
+	memory, err := memcache.New(memcache.Options{MaxBytes: cfg.MemoryBytes})
+	if err != nil {
+		return fmt.Errorf("PICTOR_EDGE_MEMORY_BYTES: %w", err)
+	}
+	closing.add(func() error { memory.Close(); return nil })
+	disk, err := diskcache.Open(diskcache.Options{Dir: filepath.Join(cfg.Data, "objects"), MaxBytes: cfg.DiskBytes, Log: log})
+	if err != nil {
+		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
+	}
+	closing.add(disk.Close)
+	pool, err := render.Open(render.Options{Workers: cfg.WorkerCount(), CPUTime: cfg.RenderTimeout,
+		MemoryBytes: cfg.WorkerBytes, Log: log})
+	if err != nil {
+		return fmt.Errorf("start render workers: %w", err)
+	}
+	closing.add(pool.Close)
+	members, err := ring.Start(ring.Options{Name: nodeName(cfg), Listen: cfg.GossipListen,
+		Advertise: advertised(cfg, cfg.GossipListen), Peer: cmp.Or(advertised(cfg, cfg.PeerListen), cfg.PeerListen),
+		Weight: cfg.Weight, Secret: key.GossipKey(), Seeds: cfg.Join, Timing: timing(cfg.Network), Log: log})
+	if err != nil {
+		return fmt.Errorf("PICTOR_EDGE_GOSSIP_LISTEN: %w", err)
+	}
+	closing.add(members.Close)
+	peers := peerhttp.NewClient(peerhttp.ClientOptions{TLS: clientTLS})
+	closing.add(func() error { peers.Close(); return nil })
+	blobs, err := originals.Open(originals.Options{Dir: filepath.Join(cfg.Data, "originals"), MaxBytes: cfg.OriginalsBytes,
+		Origin: origin, Ring: members, Peers: peers, Log: log})
+	if err != nil {
+		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
+	}
+	e := edge.New(edge.Parts{
+		Catalog:   known,
+		Keys:      known.Keys,
+		Memory:    memory,
+		Disk:      disk,
+		Originals: blobs,
+		Ring:      members,
+		Peers:     peers,
+		Renderer:  pool,
+		Usage:     meter,
+		Observer:  metrics,
+		Log:       log,
+		Policy:    edge.Policy{PublicAge: cfg.PublicAge},
+	})
+	node := node{cfg: cfg, log: log, edge: e, ring: members, pool: pool, catalog: known, meter: meter, metrics: metrics,
+		peers: peerhttp.NewServer(peerhttp.Work{Object: e.ServePeer, Chunk: blobs.OwnerChunk},
+			peerhttp.ServerOptions{TLS: serverTLS, Log: log})}
+	node.export(memory, disk, blobs, peers)
+	return node.run(ctx)
+}
+
+func newLog(cfg *config.Serve, out io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return nil, fmt.Errorf("PICTOR_LOG_LEVEL: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(out, options)), nil
+}
+
+// nodeName is unique in the cluster and the same after a restart: it decides what the node owns.
+func nodeName(cfg *config.Serve) string {
+	if cfg.Name != "" {
+		return cfg.Name
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "edge"
+	}
+	return host + "/" + cfg.PeerListen
+}
+
+// advertised is a listen address under the host that others know this node by; empty where that is the same.
+func advertised(cfg *config.Serve, listen string) string {
+	_, port, err := net.SplitHostPort(listen)
+	if cfg.Advertise == "" || err != nil {
+		return ""
+	}
+	return net.JoinHostPort(cfg.Advertise, port)
+}
+
+func timing(network string) ring.Timing {
+	switch network {
+	case "local":
+		return ring.Loopback
+	case "wan":
+		return ring.WAN
+	default:
+		return ring.LAN
+	}
+}
+
+// closers end things in the reverse order of their making.
+type closers struct{ all []func() error }
+
+func (c *closers) add(end func() error) { c.all = append(c.all, end) }
+
+func (c *closers) close() error {
+	var errs []error
+	for i := len(c.all) - 1; i >= 0; i-- {
+		errs = append(errs, c.all[i]())
+	}
+	return errors.Join(errs...)
+}
