@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -116,6 +117,7 @@ func (s *Server) shutdown() error {
 type listener struct {
 	net.Listener
 	server *http.Server
+	silent sync.Map // net.Conn that nothing has come from yet; Shutdown would wait 5 s for each
 }
 
 func listen(knob, address string, handler http.Handler, log *slog.Logger) (*listener, error) {
@@ -123,17 +125,27 @@ func listen(knob, address string, handler http.Handler, log *slog.Logger) (*list
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", knob, err)
 	}
-	server := &http.Server{
+	l := &listener{Listener: bound}
+	l.server = &http.Server{
 		Handler:                      handler,
 		ReadHeaderTimeout:            10 * time.Second,
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               32 << 10,
 		DisableGeneralOptionsHandler: true, // or «OPTIONS *» would go without the hardening headers
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnState:                    l.note,
 		Protocols:                    new(http.Protocols),
 	}
-	server.Protocols.SetHTTP1(true) // HTTP/2 would put all blobs an edge fetches under one flow-control window
-	return &listener{bound, server}, nil
+	l.server.Protocols.SetHTTP1(true) // HTTP/2 would put all blobs an edge fetches under one flow-control window
+	return l, nil
+}
+
+func (l *listener) note(conn net.Conn, state http.ConnState) {
+	if state == http.StateNew {
+		l.silent.Store(conn, nil)
+	} else {
+		l.silent.Delete(conn)
+	}
 }
 
 func (l *listener) serve() error {
@@ -151,6 +163,10 @@ func (l *listener) serve() error {
 
 // drain waits for running requests, and cuts off those that take longer than ctx.
 func (l *listener) drain(ctx context.Context) error {
+	l.silent.Range(func(conn, _ any) bool {
+		_ = conn.(net.Conn).Close() // a client that finds it closed has sent nothing, and connects elsewhere
+		return true
+	})
 	if err := l.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

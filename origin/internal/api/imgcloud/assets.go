@@ -111,11 +111,16 @@ func (a *API) deleteAsset(w http.ResponseWriter, r *http.Request, who origin.Pri
 // holds a byte that would need escaping, so what still looks escaped, or was anything else, is refused.
 func publicID(r *http.Request) (string, error) {
 	id, err := url.PathUnescape(strings.TrimPrefix(r.URL.EscapedPath(), assetPrefix))
-	if err == nil {
-		err = delivery.CheckID(id)
-	}
 	if err != nil {
-		return "", &origin.Error{Kind: origin.Invalid, Message: "invalid public_id: " + err.Error()}
+		return "", origin.Errorf(origin.Invalid, "invalid public_id: %v", err)
 	}
-	return id, nil
+	return id, checkID(id)
+}
+
+// checkID tells an id that cannot be from one that is not there.
+func checkID(id string) error {
+	if err := delivery.CheckID(id); err != nil {
+		return origin.Errorf(origin.Invalid, "invalid public_id: %v", err)
+	}
+	return nil
 }

@@ -18,6 +18,9 @@ func (a *API) sign(w http.ResponseWriter, r *http.Request, who origin.Principal)
 	if err := kit.ReadJSON(r, &in); err != nil {
 		return err
 	}
+	if err := checkID(in.PublicID); err != nil {
+		return err
+	}
 	url, expires, err := a.Core.SignURL(r.Context(), who,
 		origin.SignRequest{PublicID: in.PublicID, Transform: in.Transform, TTL: lifetime(in.TTLSeconds)})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/pictor/pictor/origin"
@@ -68,7 +69,10 @@ func (f Form) open(r *http.Request) (*multipart.Reader, error) {
 	if params["boundary"] == "" {
 		return nil, origin.Errorf(origin.Invalid, "Content-Type names no boundary")
 	}
-	return multipart.NewReader(r.Body, params["boundary"]), nil
+	// The end of the body is never the end of the form, only the closing boundary is. The package would take a body
+	// that ends behind any boundary for complete.
+	body := io.MultiReader(r.Body, strings.NewReader("\r\n"), cutShort{})
+	return multipart.NewReader(body, params["boundary"]), nil
 }
 
 // keep reads one text field into values.
@@ -92,6 +96,11 @@ func (f Form) keep(values map[string]string, name string, part io.Reader) error 
 	values[name] = string(text)
 	return nil
 }
+
+// cutShort is what comes after a body that should have ended before.
+type cutShort struct{}
+
+func (cutShort) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func clip(text string, limit int) string {
 	if len(text) > limit {

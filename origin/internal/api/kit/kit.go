@@ -3,6 +3,7 @@
 package kit
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -14,13 +15,15 @@ type Fail func(w http.ResponseWriter, r *http.Request, err error)
 
 // WriteJSON answers with value as JSON. Marshalling comes first, so that a failure can still become an error answer.
 func WriteJSON(w http.ResponseWriter, status int, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // an & in a URL stays readable; no browser takes the answer for HTML
+	if err := encoder.Encode(value); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) // the client went away: nobody is left to tell
+	_, _ = w.Write(text.Bytes()) // the client went away: nobody is left to tell
 	return nil
 }
 

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/pictor/pictor/origin"
+	"github.com/pictor/pictor/origin/internal/blob/diskblob"
+	"github.com/pictor/pictor/origin/internal/config"
+	"github.com/pictor/pictor/origin/internal/probe"
+	"github.com/pictor/pictor/origin/internal/server"
+	"github.com/pictor/pictor/origin/internal/store/sqlstore"
+)
+
+// serve runs the origin until ctx ends: leaves first, then the core, then the listeners; closed in reverse.
+func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error) {
+	log, err := newLog(cfg, stdout)
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(log)
+	_, _ = memlimit.Set() // without a container there is no limit to heed
+	key, err := cfg.Key()
+	if err != nil {
+		return err
+	}
+	blobs, err := diskblob.Open(filepath.Join(cfg.Data, "blobs"))
+	if err != nil {
+		return fmt.Errorf("PICTOR_ORIGIN_DATA: %w", err)
+	}
+	store, err := sqlstore.Open(ctx, filepath.Join(cfg.Data, "pictor.db"))
+	if err != nil {
+		return fmt.Errorf("PICTOR_ORIGIN_DATA: %w", err)
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	core, err := origin.New(ctx, origin.Config{
+		Store:          store,
+		Blobs:          blobs,
+		Probe:          probe.Prober{},
+		Limits:         cfg.Limits,
+		MaxUploadBytes: cfg.MaxUploadBytes,
+		SessionLife:    cfg.SessionLife,
+		DeliveryURL:    cfg.DeliveryURL,
+		Log:            log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := bootstrap(ctx, core, cfg, log); err != nil {
+		return err
+	}
+	s, err := server.New(server.Config{
+		Core:           core,
+		Cluster:        key,
+		Log:            log,
+		Listen:         cfg.Listen,
+		OpsListen:      cfg.OpsListen,
+		EdgeListen:     cfg.EdgeListen,
+		DeliveryURL:    cfg.DeliveryURL,
+		PublicURL:      cfg.PublicURL,
+		Proxies:        cfg.Proxies,
+		MaxUploadBytes: cfg.MaxUploadBytes,
+		DrainWait:      cfg.DrainWait,
+	})
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+func newLog(cfg *config.Serve, out io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return nil, fmt.Errorf("PICTOR_LOG_LEVEL: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(out, options)), nil
+}
