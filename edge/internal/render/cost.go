@@ -1,0 +1,37 @@
+package render
+
+import (
+	"time"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/shared/transform"
+)
+
+// smallJob is the longest job that the kept worker takes.
+const smallJob = 100 * time.Millisecond
+
+// decodeCost and encodeCost are nanoseconds a pixel on a core of a cloud machine. They only have to be right about
+// which jobs are small.
+var (
+	decodeCost = [...]float64{transform.JPEG: 4, transform.PNG: 12, transform.WebP: 14, transform.AVIF: 16, transform.GIF: 12}
+	encodeCost = [...]float64{transform.JPEG: 12, transform.PNG: 30, transform.WebP: 60, transform.AVIF: 60, transform.GIF: 200}
+)
+
+// predict is what a job will about take. A job beyond the limits is Invalid.
+func predict(job edge.Job) (time.Duration, error) {
+	src := job.Source.Picture()
+	layout, err := job.Spec.Layout(src)
+	if err != nil {
+		return 0, &edge.Error{Kind: edge.Invalid, Message: err.Error(), Err: err}
+	}
+	if !src.Format.Concrete() || !job.Spec.Format.Concrete() {
+		return 0, &edge.Error{Kind: edge.Internal, Message: "a job needs concrete formats"}
+	}
+	frames := 1
+	if job.Spec.Format.Animates() {
+		frames = max(1, src.Frames)
+	}
+	decode := float64(src.Width) * float64(src.Height) * decodeCost[src.Format]
+	encode := float64(layout.Out.Width) * float64(layout.Out.Height) * encodeCost[job.Spec.Format]
+	return time.Duration(float64(frames) * (decode + encode)), nil
+}

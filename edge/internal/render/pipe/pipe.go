@@ -1,0 +1,215 @@
+// Package pipe is what the pool and a worker process say to each other over a stream socket: Setup once, answered when
+// the worker is ready; then Request and Answer in turn. A message is four bytes of length and JSON. A request carries
+// the descriptor of its source; an answer is followed by its body as plain bytes, which costs no more than a memfd: 20 KB
+// take 25 µs and 5 MB take 2.5 ms either way.
+//
+// The pool takes what a worker says as hostile: a decoder may have been taken over.
+package pipe
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/pictor/pictor/shared/transform"
+)
+
+// Setup is the first message to a worker. Its answer comes when the worker is ready; Failure names protections that
+// this system does not give.
+type Setup struct {
+	MemoryBytes int64 // what jobs may use on top of the empty process
+}
+
+// Request is one job. The source's descriptor travels with it and holds exactly Bytes.
+type Request struct {
+	Source transform.Source
+	Bytes  int64
+	Spec   string        // canonical text of the settled Spec
+	CPU    time.Duration // processor time after which the worker ends itself with ExitCPU
+}
+
+// Answer is followed by Bytes of body.
+type Answer struct {
+	Failure string `json:",omitempty"` // what went wrong, for the log
+	Damaged bool   `json:",omitempty"` // the picture is to blame
+	Bytes   int
+}
+
+// ExitCPU is the exit status of a worker that has used up a job's processor time.
+const ExitCPU = 86
+
+const (
+	maxMessage = 64 << 10
+	maxBody    = 512 << 20
+)
+
+// Conn is one end of the socket. It is used by one goroutine at a time, except for deadlines.
+type Conn struct {
+	*net.UnixConn
+	in *bufio.Reader
+}
+
+// NewConn takes over the descriptor of one end.
+func NewConn(file *os.File) (*Conn, error) {
+	defer file.Close()
+	c, err := net.FileConn(file)
+	if err != nil {
+		return nil, fmt.Errorf("open worker socket: %w", err)
+	}
+	unix, ok := c.(*net.UnixConn)
+	if !ok {
+		c.Close()
+		return nil, errors.New("open worker socket: not a Unix socket")
+	}
+	return &Conn{unix, bufio.NewReader(unix)}, nil
+}
+
+// Send writes a message; a file that goes with it stays open here.
+func (c *Conn) Send(message any, file *os.File) error {
+	frame, err := pack(message)
+	if err != nil {
+		return err
+	}
+	var rights []byte
+	if file != nil {
+		rights = syscall.UnixRights(int(file.Fd()))
+	}
+	if _, _, err = c.WriteMsgUnix(frame, rights, nil); err != nil {
+		return fmt.Errorf("send to worker socket: %w", err)
+	}
+	return nil
+}
+
+// Reply writes an answer and its body.
+func (c *Conn) Reply(a Answer, body []byte) error {
+	a.Bytes = len(body)
+	frame, err := pack(a)
+	if err != nil {
+		return err
+	}
+	parts := net.Buffers{frame, body}
+	if _, err := parts.WriteTo(c.UnixConn); err != nil {
+		return fmt.Errorf("answer to worker socket: %w", err)
+	}
+	return nil
+}
+
+func pack(message any) ([]byte, error) {
+	text, err := json.Marshal(message)
+	if err != nil {
+		return nil, fmt.Errorf("pack message: %w", err)
+	}
+	if len(text) > maxMessage {
+		return nil, fmt.Errorf("pack message: %d bytes are too many", len(text))
+	}
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...), nil
+}
+
+// Receive reads a message into what it should be, and the file that came with it, if one did. The end of the stream
+// between messages is io.EOF.
+func (c *Conn) Receive(message any) (*os.File, error) {
+	frame := make([]byte, 4+maxMessage)
+	rights := make([]byte, syscall.CmsgSpace(4))
+	n, m, _, _, err := c.ReadMsgUnix(frame, rights)
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := fileIn(rights[:m])
+	if err != nil {
+		return nil, err
+	}
+	if err := c.unpack(frame, n, message); err != nil {
+		if file != nil {
+			file.Close()
+		}
+		return nil, err
+	}
+	return file, nil
+}
+
+// unpack reads what is missing of a frame whose first n bytes are there. The sides speak in turn, so nothing of the
+// next message can be among them.
+func (c *Conn) unpack(frame []byte, n int, message any) error {
+	if n < 4 {
+		if _, err := io.ReadFull(c.UnixConn, frame[n:4]); err != nil {
+			return fmt.Errorf("receive message: %w", err)
+		}
+		n = 4
+	}
+	length := int(binary.BigEndian.Uint32(frame))
+	if length > maxMessage || n > 4+length {
+		return fmt.Errorf("receive message: a length of %d bytes is wrong", length)
+	}
+	if _, err := io.ReadFull(c.UnixConn, frame[n:4+length]); err != nil {
+		return fmt.Errorf("receive message: %w", err)
+	}
+	if err := json.Unmarshal(frame[4:4+length], message); err != nil {
+		return fmt.Errorf("receive message: %w", err)
+	}
+	return nil
+}
+
+// Answer reads an answer and its body, which is exactly as large as it needs to be.
+func (c *Conn) Answer() (Answer, []byte, error) {
+	var a Answer
+	head, err := c.head()
+	if err != nil {
+		return a, nil, err
+	}
+	if err := json.Unmarshal(head, &a); err != nil {
+		return a, nil, fmt.Errorf("read answer: %w", err)
+	}
+	if a.Bytes < 0 || a.Bytes > maxBody {
+		return a, nil, fmt.Errorf("read answer: a body of %d bytes is wrong", a.Bytes)
+	}
+	body := make([]byte, a.Bytes)
+	if _, err := io.ReadFull(c.in, body); err != nil {
+		return a, nil, fmt.Errorf("read answer: %w", err)
+	}
+	return a, body, nil
+}
+
+func (c *Conn) head() ([]byte, error) {
+	var prefix [4]byte
+	if _, err := io.ReadFull(c.in, prefix[:]); err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	length := binary.BigEndian.Uint32(prefix[:])
+	if length > maxMessage {
+		return nil, fmt.Errorf("read answer: a length of %d bytes is wrong", length)
+	}
+	head := make([]byte, length)
+	if _, err := io.ReadFull(c.in, head); err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	return head, nil
+}
+
+// fileIn takes the one descriptor out of a control message.
+func fileIn(rights []byte) (*os.File, error) {
+	if len(rights) == 0 {
+		return nil, nil
+	}
+	messages, err := syscall.ParseSocketControlMessage(rights)
+	if err != nil {
+		return nil, fmt.Errorf("receive file: %w", err)
+	}
+	if len(messages) != 1 {
+		return nil, fmt.Errorf("receive file: %d control messages", len(messages))
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil {
+		return nil, fmt.Errorf("receive file: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "source"), nil
+}

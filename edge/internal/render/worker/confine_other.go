@@ -1,0 +1,17 @@
+//go:build !linux
+
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
+
+// confine does what it can: off Linux there is no filter for system calls.
+func confine(int64) error {
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness); err != nil {
+		return fmt.Errorf("lower priority: %w", err)
+	}
+	return errors.New("workers are not confined on this system")
+}

@@ -1,0 +1,37 @@
+package worker
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/pictor/pictor/edge/internal/render/pipe"
+)
+
+// limitCPU lets the process use that much more processor time. The kernel counts in whole seconds.
+func limitCPU(more time.Duration) error {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return fmt.Errorf("read processor time: %w", err)
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_CPU, &limit); err != nil {
+		return fmt.Errorf("limit processor time: %w", err)
+	}
+	until := time.Duration(used.Utime.Nano()+used.Stime.Nano()) + more + time.Second - 1
+	limit.Cur = min(uint64(until/time.Second), limit.Max)
+	if err := syscall.Setrlimit(syscall.RLIMIT_CPU, &limit); err != nil {
+		return fmt.Errorf("limit processor time: %w", err)
+	}
+	return nil
+}
+
+// exitOnCPULimit ends the process when a job's time is up; C code cannot be stopped in any other way.
+func exitOnCPULimit() {
+	up := make(chan os.Signal, 1)
+	signal.Notify(up, syscall.SIGXCPU)
+	<-up
+	os.Exit(pipe.ExitCPU)
+}
