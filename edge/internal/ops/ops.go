@@ -33,7 +33,7 @@ type tierStatus struct {
 	status int
 }
 
-// NewMetrics makes the metrics an edge always has; Func adds those of its parts.
+// NewMetrics makes the metrics an edge always has; Counter and Gauge add those of its parts.
 func NewMetrics() *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_edge_requests_total",
@@ -59,14 +59,16 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// Func adds a metric that is read from a part of the edge when it is asked for.
-func (m *Metrics) Func(kind prometheus.ValueType, name, help string, read func() float64) {
-	opts := prometheus.Opts{Name: name, Help: help}
-	if kind == prometheus.CounterValue {
-		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts(opts), read))
-		return
-	}
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts), read))
+// Counter adds a figure of a part of the edge that only grows; it is read when somebody asks.
+func (m *Metrics) Counter(name, help string, read func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return float64(read()) }))
+}
+
+// Gauge adds a figure of a part of the edge that goes up and down; it is read when somebody asks.
+func (m *Metrics) Gauge(name, help string, read func() int64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+		func() float64 { return float64(read()) }))
 }
 
 // Served implements edge.Observer.
