@@ -64,9 +64,9 @@ func walkAVIF(w *walker) error {
 // boxes visits the boxes of the file. Once the picture has been described, something that is no whole box may be cut
 // short or may be rubbish at the end of the file: that depends on whether all of the picture is there, see checkExtents.
 func (a *avifWalker) boxes() error {
+	a.part = "boxes"
 	off, err := a.brands()
 	for off < a.size && err == nil {
-		a.part = "boxes"
 		var b box
 		b, err = a.box(off, a.size)
 		if errors.Is(err, errShort) && a.meta != nil {

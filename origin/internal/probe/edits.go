@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"cmp"
 
 	"github.com/pictor/pictor/shared/wire"
@@ -44,6 +45,16 @@ func (e *edits) insert(b []byte) {
 	e.size += int64(len(b))
 	e.inserted += int64(len(b))
 	e.add(wire.Piece{Insert: b})
+}
+
+// replace puts with in the place of was, which stands at off, and keeps it when they are the same: what has been
+// cleaned before is one piece too.
+func (e *edits) replace(off int64, was, with []byte) {
+	if bytes.Equal(was, with) {
+		e.keep(off, int64(len(was)))
+		return
+	}
+	e.insert(with)
 }
 
 // append adds all of other.

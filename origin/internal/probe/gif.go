@@ -78,10 +78,10 @@ func trustedScreen(screen [2]int64) [2]int64 {
 	switch screen {
 	case [2]int64{640, 480}, [2]int64{640, 512}, [2]int64{800, 600}, [2]int64{1024, 768}, [2]int64{1280, 1024},
 		[2]int64{1600, 1200}:
-		return [2]int64{1, 1}
+		return [2]int64{}
 	}
 	if screen[0] == 0 || screen[1] == 0 || screen[0] > 2048 || screen[1] > 2048 {
-		return [2]int64{1, 1}
+		return [2]int64{}
 	}
 	return screen
 }

@@ -85,14 +85,16 @@ func (j *jpegWalker) nextMarker(off int64) (int64, byte, error) {
 // markerIn is the index of the first marker in data, or of the first byte that was not settled: the last one, when it
 // may begin a marker, or the end. Most of a file's bytes pass through here.
 func markerIn(data []byte) int {
-	i := 0
-	for i < len(data)-1 {
-		next := bytes.IndexByte(data[i:len(data)-1], 0xFF)
-		if next < 0 {
-			i = len(data) - 1
-			break
+	i, last := 0, len(data)-1
+	for i < last {
+		if data[i] != 0xFF {
+			next := bytes.IndexByte(data[i:last], 0xFF)
+			if next < 0 {
+				i = last
+				break
+			}
+			i += next
 		}
-		i += next
 		switch c := data[i+1]; {
 		case c == 0xFF:
 			i++
@@ -102,7 +104,7 @@ func markerIn(data []byte) int {
 			return i
 		}
 	}
-	if i < len(data) && data[i] != 0xFF {
+	if i == last && data[i] != 0xFF {
 		i++
 	}
 	return i
@@ -128,13 +130,14 @@ func (j *jpegWalker) segment(off int64, marker byte) (int64, error) {
 		return 0, invalid("segment %X has a length of %d", marker, n)
 	}
 	end := off + 2 + n
-	payload, err := j.at(off+4, int(n-2))
+	segment, err := j.at(off, int(2+n))
 	if err != nil {
 		return 0, err
 	}
+	payload := segment[4:]
 	switch {
 	case marker >= markerAPP0 && marker <= markerAPPF:
-		j.application(off, marker, payload)
+		j.application(off, marker, segment)
 		return end, nil
 	case marker > markerAPPF:
 		return end, nil // a comment
@@ -146,36 +149,29 @@ func (j *jpegWalker) segment(off int64, marker byte) (int64, error) {
 }
 
 // application keeps the application segments that decide how the picture looks.
-func (j *jpegWalker) application(off int64, marker byte, payload []byte) {
+func (j *jpegWalker) application(off int64, marker byte, segment []byte) {
+	payload := segment[4:]
 	switch {
 	case marker == markerAPP0 && len(payload) >= 14 && bytes.HasPrefix(payload, []byte("JFIF\x00")):
-		j.keepPrefix(off, marker, payload, 14, 2) // the last two give the size of a thumbnail, which follows
+		short := append([]byte(nil), payload[:14]...)
+		clear(short[12:]) // the size of a thumbnail, which follows
+		j.clean.replace(off, segment, jpegSegment(marker, short))
 	case marker == markerAPP0+1 && !j.exif && bytes.HasPrefix(payload, []byte(exifPrefix)):
 		j.exif = true
-		j.orient(orientationOf(payload[len(exifPrefix):]))
+		j.orient(off, segment, orientationOf(payload[len(exifPrefix):]))
 	case marker == markerAPP0+2 && bytes.HasPrefix(payload, []byte("ICC_PROFILE\x00")):
-		j.clean.keep(off, 4+int64(len(payload)))
+		j.clean.keep(off, int64(len(segment)))
 	case marker == markerAPP0+14 && len(payload) >= 12 && bytes.HasPrefix(payload, []byte("Adobe")):
-		j.keepPrefix(off, marker, payload, 12, 0) // says which colour transform CMYK and RGB files use
+		j.clean.replace(off, segment, jpegSegment(marker, payload[:12])) // tells which colour transform was used
 	}
-}
-
-// keepPrefix keeps the first n bytes of a segment's payload, the last zeros of them as zeros.
-func (j *jpegWalker) keepPrefix(off int64, marker byte, payload []byte, n, zeros int) {
-	short := append([]byte(nil), payload[:n]...)
-	clear(short[n-zeros:])
-	if bytes.Equal(short, payload) {
-		j.clean.keep(off, 4+int64(n))
-		return
-	}
-	j.clean.insert(jpegSegment(marker, short))
 }
 
 // orient notes the orientation, and puts a segment that says only this in the place of the Exif.
-func (j *jpegWalker) orient(orientation int) {
+func (j *jpegWalker) orient(off int64, segment []byte, orientation int) {
 	j.source.Orientation = orientation
 	if orientation != 1 {
-		j.clean.insert(jpegSegment(markerAPP0+1, append([]byte(exifPrefix), minimalTIFF(orientation)...)))
+		exif := append([]byte(exifPrefix), minimalTIFF(orientation)...)
+		j.clean.replace(off, segment, jpegSegment(markerAPP0+1, exif))
 	}
 }
 

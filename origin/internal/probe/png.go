@@ -225,13 +225,13 @@ func (p *pngWalker) orient(c pngChunk) error {
 	if err := p.checkCRC(c); err != nil {
 		return err
 	}
-	tiff, err := p.at(c.data(), int(min(c.length, maxExifBytes)))
+	chunk, err := p.at(c.off, int(min(c.end()-c.off, maxExifBytes)))
 	if err != nil {
 		return err
 	}
-	if o := orientationOf(tiff); o != 1 {
+	if o := orientationOf(chunk[8:min(len(chunk), 8+int(c.length))]); o != 1 {
 		p.source.Orientation = o
-		p.clean.insert(newPNGChunk("eXIf", minimalTIFF(o)))
+		p.clean.replace(c.off, chunk, newPNGChunk("eXIf", minimalTIFF(o)))
 	}
 	return nil
 }

@@ -89,6 +89,9 @@ func sniff(head []byte) (container, error) {
 			return c, nil
 		}
 	}
+	if len(head) >= 12 && string(head[4:8]) == "ftyp" {
+		return container{}, unsupported("the file is of the HEIF family, of which only AVIF stills are taken")
+	}
 	return container{}, unsupported("the file is not a picture that Pictor takes: JPEG, PNG, GIF, WebP or AVIF")
 }
 

@@ -262,15 +262,15 @@ func (p *webpWalker) orient(c webpChunk) error {
 		return nil
 	}
 	p.exif = true
-	data, err := p.at(c.payload(), int(min(c.length, maxExifBytes)))
+	chunk, err := p.at(c.off, int(min(c.end()-c.off, maxExifBytes)))
 	if err != nil {
 		return err
 	}
-	o := orientationOf(bytes.TrimPrefix(data, []byte(exifPrefix)))
-	if o != 1 {
+	tiff := bytes.TrimPrefix(chunk[8:min(len(chunk), 8+int(c.length))], []byte(exifPrefix))
+	if o := orientationOf(tiff); o != 1 {
 		p.source.Orientation = o
-		tiff := minimalTIFF(o)
-		p.body.insert(append(webpChunkHead("EXIF", int64(len(tiff))), tiff...))
+		minimal := minimalTIFF(o)
+		p.body.replace(c.off, chunk, append(webpChunkHead("EXIF", int64(len(minimal))), minimal...))
 	}
 	return nil
 }
@@ -294,11 +294,7 @@ func (p *webpWalker) finish(head webpChunk) error {
 	}
 	clear(vp8x[9:12]) // reserved
 	var e edits
-	if bytes.Equal(vp8x, old) {
-		e.keep(head.off, 18)
-	} else {
-		e.insert(vp8x)
-	}
+	e.replace(head.off, old, vp8x)
 	p.assemble(e)
 	return nil
 }
