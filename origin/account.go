@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/mail"
@@ -253,7 +254,7 @@ func (c *Core) replaceAccount(tx Tx, who Principal, before, after Account) error
 	if err := tx.UpdateAccount(after); err != nil {
 		return err
 	}
-	if string(before.PasswordHash) == string(after.PasswordHash) && !after.Disabled {
+	if bytes.Equal(before.PasswordHash, after.PasswordHash) && !after.Disabled {
 		return nil
 	}
 	return tx.DeleteSessions(after.ID, who.SessionID)

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -83,7 +84,7 @@ func (c *Core) openSession(ctx context.Context, acc Account, token string, from 
 		Address: from.Address.String(), Agent: from.Agent[:min(len(from.Agent), maxAgentBytes)]}
 	err = c.cfg.Store.Update(ctx, func(tx Tx) error {
 		current, err := tx.Account(acc.ID)
-		if KindOf(err) == NotFound || err == nil && string(current.PasswordHash) != string(acc.PasswordHash) {
+		if KindOf(err) == NotFound || err == nil && !bytes.Equal(current.PasswordHash, acc.PasswordHash) {
 			// Deleted or given another password while bcrypt was at work.
 			return Errorf(Unauthenticated, "invalid e-mail or password")
 		}
@@ -152,6 +153,9 @@ func (c *Core) ChangePassword(ctx context.Context, who Principal, current, next 
 		acc, err := tx.Account(who.Account.ID)
 		if err != nil {
 			return err
+		}
+		if !bytes.Equal(acc.PasswordHash, who.Account.PasswordHash) {
+			return Errorf(Unauthenticated, "current password is wrong") // no longer the current one
 		}
 		acc.PasswordHash, acc.UpdatedAt = hash, c.cfg.Now()
 		if err := tx.UpdateAccount(acc); err != nil {
