@@ -21,8 +21,10 @@ func TestImports(t *testing.T) {
 		{In: "*", Not: "github.com/dgraph-io/ristretto", Except: "internal/memcache", Why: one},
 		{In: "*", Not: "github.com/cockroachdb/pebble", Except: "internal/diskcache", Why: one},
 		{In: "*", Not: "github.com/hashicorp/memberlist", Except: "internal/ring", Why: one},
-		{In: "*", Not: "github.com/cshum/vipsgen", Except: "internal/render/picture", Why: "libvips lives in render workers only"},
 		{In: "*", Not: "github.com/prometheus", Except: "internal/ops", Why: one},
+	})
+	importtest.CheckProduct(t, ".", []importtest.Rule{
+		{In: "*", Not: "github.com/cshum/vipsgen", Except: "internal/render/picture", Why: "libvips lives in render workers only"},
 		{In: "internal/render", Not: module + "edge/internal/render/picture",
 			Why: "the pool's side must not start libvips: that is what workers are for"},
 	})
