@@ -48,6 +48,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		SessionLife:    cfg.SessionLife,
 		DeliveryURL:    cfg.DeliveryURL,
 		Log:            log,
+		BcryptCost:     cfg.BcryptCost,
 	})
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ type Serve struct {
 
 	MaxUploadBytes int64             `default:"104857600" env:"PICTOR_MAX_UPLOAD_BYTES" help:"Largest upload."`
 	SessionLife    time.Duration     `default:"168h" env:"PICTOR_SESSION_LIFE" help:"How long a sign-in lasts."`
+	BcryptCost     int               `default:"12" env:"PICTOR_BCRYPT_COST" help:"Cost of password hashes, 10 to 16; one more doubles it."`
 	Limit          map[string]string `mapsep:"none" placeholder:"NAME=20/m" help:"Set a rate limit, once for each (PICTOR_LIMIT_<NAME>=20/m; off switches it off). Default: ${limits}."`
 
 	AdminEmail     string `default:"admin@pictor.local" env:"PICTOR_ADMIN_EMAIL" help:"E-mail of the first administrator."`
@@ -99,6 +100,9 @@ func (s *Serve) check(environ []string) (err error) {
 	}
 	if s.SessionLife < time.Minute {
 		return fmt.Errorf("PICTOR_SESSION_LIFE: must be at least 1m, got %s", s.SessionLife)
+	}
+	if s.BcryptCost < 10 || s.BcryptCost > 16 {
+		return fmt.Errorf("PICTOR_BCRYPT_COST: must be from 10 to 16, got %d", s.BcryptCost)
 	}
 	if s.DrainWait < 0 {
 		return fmt.Errorf("PICTOR_ORIGIN_DRAIN_WAIT: must not be negative, got %s", s.DrainWait)

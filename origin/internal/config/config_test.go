@@ -26,7 +26,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := &Serve{Listen: "127.0.0.1:8080", OpsListen: "127.0.0.1:9080", EdgeListen: "127.0.0.1:10080",
 		Data: "./data/origin", DeliveryURL: "http://127.0.0.1:8081", MaxUploadBytes: 100 << 20,
-		SessionLife: 7 * 24 * time.Hour, AdminEmail: "admin@pictor.local", DrainWait: 20 * time.Second,
+		SessionLife: 7 * 24 * time.Hour, BcryptCost: 12, AdminEmail: "admin@pictor.local", DrainWait: 20 * time.Second,
 		LogLevel: "info", LogFormat: "text", Limits: origin.DefaultLimits()}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Error(diff)
@@ -63,6 +63,7 @@ func TestErrorsNameTheKnob(t *testing.T) {
 		{nil, []string{"--public-url=ftp://a"}, "PICTOR_PUBLIC_URL: must be a URL"},
 		{nil, []string{"--trusted-proxies=proxy.local"}, `PICTOR_TRUSTED_PROXIES: "proxy.local" is neither`},
 		{nil, []string{"--session-life=1s"}, "PICTOR_SESSION_LIFE: must be at least 1m"},
+		{nil, []string{"--bcrypt-cost=4"}, "PICTOR_BCRYPT_COST: must be from 10 to 16, got 4"},
 		{nil, []string{"--drain-wait=-1s"}, "PICTOR_ORIGIN_DRAIN_WAIT: must not be negative"},
 		{nil, []string{"--log-level=loud"}, "--log-level"},
 		{nil, []string{"--limit=UPLOAD_IP=many"}, "PICTOR_LIMIT_UPLOAD_IP: must be"},
@@ -100,7 +101,8 @@ func TestHelpListsEverything(t *testing.T) {
 		"--cluster-key=SECRET", "$PICTOR_CLUSTER_KEY", "--cluster-key-file=FILE", "$PICTOR_CLUSTER_KEY_FILE",
 		`--delivery-url="http://127.0.0.1:8081"`, "$PICTOR_DELIVERY_URL", "--public-url=URL", "$PICTOR_PUBLIC_URL",
 		"--trusted-proxies=RANGE,…", "$PICTOR_TRUSTED_PROXIES", "--max-upload-bytes=104857600", "$PICTOR_MAX_UPLOAD_BYTES",
-		"--session-life=168h", "$PICTOR_SESSION_LIFE", "--limit=NAME=20/m", "PICTOR_LIMIT_<NAME>",
+		"--session-life=168h", "$PICTOR_SESSION_LIFE", "--bcrypt-cost=12", "$PICTOR_BCRYPT_COST",
+		"--limit=NAME=20/m", "PICTOR_LIMIT_<NAME>",
 		"LOGIN_EMAIL=5/15m, LOGIN_IP=20/15m, UPLOAD_IP=20/m",
 		`--admin-email="admin@pictor.local"`, "$PICTOR_ADMIN_EMAIL", "--admin-password=SECRET", "$PICTOR_ADMIN_PASSWORD",
 		"--first-admin-file=FILE", "$PICTOR_FIRST_ADMIN_FILE", "--drain-wait=20s", "$PICTOR_ORIGIN_DRAIN_WAIT",

@@ -13,7 +13,7 @@ import (
 )
 
 // batchLimit bounds what one read of the change log holds in memory.
-const batchLimit = 500
+const batchLimit = 100
 
 // changes streams the log from a number on: first what the edge has missed, then what happens. A heartbeat follows
 // every catching up and each second, and its number is reached only when every change up to it has been sent on this

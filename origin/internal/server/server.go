@@ -117,7 +117,9 @@ func (s *Server) shutdown() error {
 type listener struct {
 	net.Listener
 	server *http.Server
-	silent sync.Map // net.Conn that nothing has come from yet; Shutdown would wait 5 s for each
+
+	silent   sync.Map // net.Conn that nothing has come from yet; Shutdown would wait 5 s for each
+	draining atomic.Bool
 }
 
 func listen(knob, address string, handler http.Handler, log *slog.Logger) (*listener, error) {
@@ -140,11 +142,16 @@ func listen(knob, address string, handler http.Handler, log *slog.Logger) (*list
 	return l, nil
 }
 
+// note keeps account of silent connections. One that comes while they are being closed sees to itself: it is in the
+// map before it looks, as drain says what it does before it looks into the map.
 func (l *listener) note(conn net.Conn, state http.ConnState) {
-	if state == http.StateNew {
-		l.silent.Store(conn, nil)
-	} else {
+	if state != http.StateNew {
 		l.silent.Delete(conn)
+		return
+	}
+	l.silent.Store(conn, nil)
+	if l.draining.Load() {
+		_ = conn.Close()
 	}
 }
 
@@ -163,6 +170,7 @@ func (l *listener) serve() error {
 
 // drain waits for running requests, and cuts off those that take longer than ctx.
 func (l *listener) drain(ctx context.Context) error {
+	l.draining.Store(true)
 	l.silent.Range(func(conn, _ any) bool {
 		_ = conn.(net.Conn).Close() // a client that finds it closed has sent nothing, and connects elsewhere
 		return true
