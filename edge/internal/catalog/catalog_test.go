@@ -1,0 +1,279 @@
+package catalog_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/catalog"
+	"github.com/pictor/pictor/shared/wire"
+)
+
+// origin keeps the contract of catalog.Origin in memory; the real one meets the real catalog end to end.
+type origin struct {
+	mu      sync.Mutex
+	epoch   string
+	seq     uint64
+	log     []wire.Change
+	names   map[wire.Name]string // → visibility
+	down    bool
+	changed chan struct{}
+	asked   atomic.Int64
+	before  func() // runs inside a look-up, after it read
+}
+
+func newOrigin() *origin {
+	return &origin{epoch: "e1", seq: 10, names: map[wire.Name]string{}, changed: make(chan struct{})}
+}
+
+var errDown = &edge.Error{Kind: edge.Unavailable, Message: "down"}
+
+func (o *origin) set(id, visibility string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	name := wire.Name{Namespace: wire.NamespaceCloud, Name: id}
+	o.seq++
+	if visibility == "" {
+		delete(o.names, name)
+	} else {
+		o.names[name] = visibility
+	}
+	o.log = append(o.log, wire.Change{Epoch: o.epoch, Seq: o.seq, Name: &name})
+	o.wakeLocked()
+}
+
+func (o *origin) wakeLocked() {
+	close(o.changed)
+	o.changed = make(chan struct{})
+}
+
+func (o *origin) setDown(down bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.down = down
+	o.wakeLocked()
+}
+
+func (o *origin) Manifest(_ context.Context, name wire.Name) (*wire.Manifest, uint64, error) {
+	o.asked.Add(1)
+	m, seq, err := o.read(name)
+	if o.before != nil {
+		o.before()
+	}
+	return m, seq, err
+}
+
+func (o *origin) read(name wire.Name) (*wire.Manifest, uint64, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down {
+		return nil, 0, errDown
+	}
+	visibility, ok := o.names[name]
+	if !ok {
+		return nil, o.seq, nil
+	}
+	return &wire.Manifest{Name: name, Seq: o.seq, Visibility: visibility}, o.seq, nil
+}
+
+func (o *origin) Keyring(context.Context) (wire.Keyring, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down {
+		return wire.Keyring{}, errDown
+	}
+	return wire.Keyring{Keys: []wire.Key{{ID: "k1", Secret: []byte(strings.Repeat("s", 32))}}}, nil
+}
+
+func (o *origin) Changes(ctx context.Context, after uint64, each func(wire.Change)) error {
+	for ctx.Err() == nil {
+		lines, changed, err := o.since(&after)
+		if err != nil {
+			return err
+		}
+		for _, line := range lines {
+			each(line)
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-time.After(time.Second):
+		}
+	}
+	return ctx.Err()
+}
+
+// since gives what is new after the number, and a heartbeat.
+func (o *origin) since(after *uint64) ([]wire.Change, chan struct{}, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down {
+		return nil, nil, errDown
+	}
+	var lines []wire.Change
+	for _, change := range o.log {
+		if change.Seq > *after {
+			lines = append(lines, change)
+		}
+	}
+	*after = o.seq
+	return append(lines, wire.Change{Epoch: o.epoch, Seq: o.seq}), o.changed, nil
+}
+
+// follow runs a catalog in a bubble of simulated time until the test ends.
+func follow(t *testing.T, o *origin, test func(t *testing.T, c *catalog.Catalog)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o.changed = make(chan struct{}) // belongs to the bubble
+		c := catalog.New(o, catalog.Options{})
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { c.Run(ctx) })
+		synctest.Wait()
+		test(t, c)
+		cancel()
+		running.Wait()
+	})
+}
+
+func find(c *catalog.Catalog, id string) string {
+	m, err := c.Find(context.Background(), wire.Name{Namespace: wire.NamespaceCloud, Name: id})
+	if err != nil {
+		return edge.KindOf(err).String()
+	}
+	return m.Visibility
+}
+
+func TestRemembersUntilItChanges(t *testing.T) {
+	o := newOrigin()
+	follow(t, o, func(t *testing.T, c *catalog.Catalog) {
+		steps := []struct{ set, want string }{{"", "not_found"}, {wire.Public, wire.Public}, {wire.Private, wire.Private}, {"", "not_found"}}
+		for i, step := range steps {
+			if i > 0 {
+				o.set("a", step.set)
+				synctest.Wait()
+			}
+			asked := o.asked.Load()
+			for range 3 {
+				if got := find(c, "a"); got != step.want {
+					t.Fatalf("step %d: got %s, want %s", i, got, step.want)
+				}
+			}
+			if n := o.asked.Load() - asked; n != 1 {
+				t.Errorf("step %d: asked the origin %d times", i, n)
+			}
+		}
+		if c.Keys() == nil {
+			t.Error("no keys")
+		}
+	})
+}
+
+func TestWithoutAFeed(t *testing.T) {
+	o := newOrigin()
+	o.names[wire.Name{Namespace: wire.NamespaceCloud, Name: "open"}] = wire.Public
+	o.names[wire.Name{Namespace: wire.NamespaceCloud, Name: "secret"}] = wire.Private
+	follow(t, o, func(t *testing.T, c *catalog.Catalog) {
+		find(c, "open")
+		find(c, "secret")
+		o.setDown(true)
+		time.Sleep(4 * time.Second)
+		if got := find(c, "secret"); got != wire.Private {
+			t.Errorf("within the lease: %s", got)
+		}
+		time.Sleep(2 * time.Second)
+		if c.Fresh() {
+			t.Error("fresh without a feed")
+		}
+		for id, want := range map[string]string{"open": wire.Public, "secret": "unavailable", "other": "unavailable"} {
+			if got := find(c, id); got != want {
+				t.Errorf("%s beyond the lease: got %s, want %s", id, got, want)
+			}
+		}
+		time.Sleep(time.Hour)
+		if got := find(c, "open"); got != "unavailable" {
+			t.Errorf("after an hour: %s", got)
+		}
+		o.mu.Lock()
+		o.names[wire.Name{Namespace: wire.NamespaceCloud, Name: "open"}] = wire.Private
+		o.mu.Unlock()
+		o.set("open", wire.Private) // while nobody listens
+		o.setDown(false)
+		time.Sleep(3 * time.Second)
+		if got := find(c, "open"); got != wire.Private || !c.Fresh() {
+			t.Errorf("after the feed came back: %s, fresh %v", got, c.Fresh())
+		}
+	})
+}
+
+// A look-up that read before a change and answers after it must not bring the old state back.
+func TestSlowLookUpDoesNotBringBackTheOld(t *testing.T) {
+	o := newOrigin()
+	o.names[wire.Name{Namespace: wire.NamespaceCloud, Name: "a"}] = wire.Public
+	follow(t, o, func(t *testing.T, c *catalog.Catalog) {
+		var once sync.Once
+		o.before = func() {
+			once.Do(func() {
+				o.set("a", wire.Private)
+				time.Sleep(100 * time.Millisecond) // the feed overtakes the answer
+			})
+		}
+		if got := find(c, "a"); got != wire.Private {
+			t.Errorf("first: %s", got)
+		}
+		if got := find(c, "a"); got != wire.Private {
+			t.Errorf("then: %s", got)
+		}
+	})
+}
+
+func TestRestoredDatabase(t *testing.T) {
+	o := newOrigin()
+	o.names[wire.Name{Namespace: wire.NamespaceCloud, Name: "a"}] = wire.Public
+	follow(t, o, func(t *testing.T, c *catalog.Catalog) {
+		if got := find(c, "a"); got != wire.Public {
+			t.Fatal(got)
+		}
+		o.mu.Lock()
+		o.epoch, o.seq, o.log = "e2", 4, nil
+		clear(o.names)
+		o.wakeLocked()
+		o.mu.Unlock()
+		synctest.Wait()
+		if got := find(c, "a"); got != "not_found" {
+			t.Errorf("a name from before the restore: %s", got)
+		}
+	})
+}
+
+func TestCallersShareALookUp(t *testing.T) {
+	o := newOrigin()
+	follow(t, o, func(t *testing.T, c *catalog.Catalog) {
+		o.before = func() { time.Sleep(time.Second) }
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if got := find(c, "a"); got != "not_found" {
+					t.Errorf("got %s", got)
+				}
+			})
+		}
+		all.Wait()
+		if n := o.asked.Load(); n != 1 {
+			t.Errorf("%d look-ups", n)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		_, err := c.Find(ctx, wire.Name{Name: "b"})
+		if edge.KindOf(err) != edge.Timeout || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("impatient caller: %v", err)
+		}
+		time.Sleep(2 * time.Second) // let the look-up end within the bubble
+	})
+}
