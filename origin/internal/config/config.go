@@ -27,7 +27,7 @@ type Serve struct {
 
 	DeliveryURL    string   `default:"http://127.0.0.1:8081" env:"PICTOR_DELIVERY_URL" help:"Base of the URLs that pictures are delivered under: the edges."`
 	PublicURL      string   `env:"PICTOR_PUBLIC_URL" placeholder:"URL" help:"How browsers reach this origin; with https cookies become Secure. Default: as requests say."`
-	TrustedProxies []string `env:"PICTOR_TRUSTED_PROXIES" placeholder:"RANGE,…" help:"Addresses or ranges whose X-Forwarded-For and -Proto are believed. Default: none."`
+	TrustedProxies []string `env:"PICTOR_TRUSTED_PROXIES" placeholder:"RANGE" help:"Addresses or ranges whose X-Forwarded-For and -Proto are believed. Default: none."`
 
 	MaxUploadBytes int64             `default:"104857600" env:"PICTOR_MAX_UPLOAD_BYTES" help:"Largest upload."`
 	SessionLife    time.Duration     `default:"168h" env:"PICTOR_SESSION_LIFE" help:"How long a sign-in lasts."`

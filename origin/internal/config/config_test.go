@@ -100,7 +100,7 @@ func TestHelpListsEverything(t *testing.T) {
 		`--edge-listen="127.0.0.1:10080"`, "$PICTOR_ORIGIN_EDGE_LISTEN", `--data="./data/origin"`, "$PICTOR_ORIGIN_DATA",
 		"--cluster-key=SECRET", "$PICTOR_CLUSTER_KEY", "--cluster-key-file=FILE", "$PICTOR_CLUSTER_KEY_FILE",
 		`--delivery-url="http://127.0.0.1:8081"`, "$PICTOR_DELIVERY_URL", "--public-url=URL", "$PICTOR_PUBLIC_URL",
-		"--trusted-proxies=RANGE,…", "$PICTOR_TRUSTED_PROXIES", "--max-upload-bytes=104857600", "$PICTOR_MAX_UPLOAD_BYTES",
+		"--trusted-proxies=RANGE", "$PICTOR_TRUSTED_PROXIES", "--max-upload-bytes=104857600", "$PICTOR_MAX_UPLOAD_BYTES",
 		"--session-life=168h", "$PICTOR_SESSION_LIFE", "--bcrypt-cost=12", "$PICTOR_BCRYPT_COST",
 		"--limit=NAME=20/m", "PICTOR_LIMIT_<NAME>",
 		"LOGIN_EMAIL=5/15m, LOGIN_IP=20/15m, UPLOAD_IP=20/m",

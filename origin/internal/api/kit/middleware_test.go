@@ -174,7 +174,7 @@ func TestPace(t *testing.T) {
 			failPlain(w, r, err)
 			return
 		}
-		time.Sleep(400 * time.Millisecond) // longer than Idle: work after the body must not be cut off
+		time.Sleep(1200 * time.Millisecond) // longer than Idle: work after the body must not be cut off
 		if r.Context().Err() != nil {
 			w.WriteHeader(http.StatusGatewayTimeout)
 		}
@@ -186,7 +186,7 @@ func TestPace(t *testing.T) {
 		bytes    int
 		want     int
 	}{
-		{"steady", Pace{Idle: 200 * time.Millisecond, BytesPerSecond: 10}, 10 * time.Millisecond, 30, http.StatusOK},
+		{"steady", Pace{Idle: time.Second, BytesPerSecond: 1}, 20 * time.Millisecond, 75, http.StatusOK},
 		{"stalled", Pace{Idle: 100 * time.Millisecond, BytesPerSecond: 1}, time.Hour, 1, http.StatusTeapot},
 		{"dripping", Pace{Idle: 200 * time.Millisecond, BytesPerSecond: 1 << 20}, 20 * time.Millisecond, 900, http.StatusTeapot},
 	}

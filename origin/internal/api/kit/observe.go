@@ -36,14 +36,13 @@ func (o *Observer) Observe(next http.Handler) http.Handler {
 		line := &notes{}
 		r = r.WithContext(context.WithValue(r.Context(), notesKey{}, line))
 		defer func() {
-			line.add(slog.String("id", id), slog.String("address", o.Proxies.Client(r).String()))
-			o.finish(r, answer, line, time.Since(start))
+			o.finish(r, id, answer, line, time.Since(start))
 		}()
 		next.ServeHTTP(answer, r)
 	})
 }
 
-func (o *Observer) finish(r *http.Request, answer *answer, line *notes, took time.Duration) {
+func (o *Observer) finish(r *http.Request, id string, answer *answer, line *notes, took time.Duration) {
 	route := "unmatched"
 	if pattern := chi.RouteContext(r.Context()).RoutePattern(); pattern != "" {
 		route = r.Method + " " + pattern
@@ -53,9 +52,10 @@ func (o *Observer) finish(r *http.Request, answer *answer, line *notes, took tim
 	if answer.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	line.add(slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("route", route),
-		slog.Int("status", answer.status), slog.Int64("bytes", answer.bytes), slog.Duration("took", took))
-	o.Log.LogAttrs(r.Context(), level, "request", line.attrs...)
+	attrs := []slog.Attr{slog.String("id", id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.String("route", route), slog.Int("status", answer.status), slog.Duration("took", took),
+		slog.Int64("bytes", answer.bytes), slog.String("address", o.Proxies.Client(r).String())}
+	o.Log.LogAttrs(r.Context(), level, "request", append(attrs, line.attrs...)...)
 }
 
 // Recover turns a panic into an Internal error, or, when the answer has begun, into a broken connection.
