@@ -99,3 +99,43 @@ func skipOperatingPoints(b *bits) {
 		}
 	}
 }
+
+// bits reads numbers of single bits, most significant first. Past the end it reads zeros and sets short.
+type bits struct {
+	data  []byte
+	pos   int // in bits
+	short bool
+}
+
+// read reads a number of n bits, at most 32.
+func (b *bits) read(n int) uint32 {
+	v := uint32(0)
+	for range n {
+		v <<= 1
+		if b.pos>>3 >= len(b.data) {
+			b.short = true
+			continue
+		}
+		v |= uint32(b.data[b.pos>>3]>>(7-b.pos&7)) & 1
+		b.pos++
+	}
+	return v
+}
+
+func (b *bits) flag() bool { return b.read(1) == 1 }
+
+// skipUvlc passes over a number that begins with as many zeros as it has bits after its first one.
+func (b *bits) skipUvlc() {
+	zeros := 0
+	for !b.short && !b.flag() {
+		zeros++
+	}
+	b.skip(zeros)
+}
+
+func (b *bits) skip(n int) {
+	b.pos += n
+	if b.pos > 8*len(b.data) {
+		b.pos, b.short = 8*len(b.data), true
+	}
+}

@@ -1,9 +1,6 @@
 package probe
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/binary"
 	"errors"
 	"slices"
 )
@@ -33,20 +30,13 @@ type avifWalker struct {
 	patches []patch
 }
 
-// patch overwrites bytes of the upload in place: with, then zeros up to its length. Sizes and offsets, which the file is
-// full of, stay as they are.
-type patch struct {
-	off, length int64
-	with        string
-}
-
 // walkAVIF goes over the boxes to the end of the file. What the picture does not need is overwritten where it stands:
-// boxes become «free» boxes of zeros, items become items of an unknown kind, and bytes that no kept item refers to become
-// zeros. Boxes after the last needed one are dropped.
+// boxes become «free» boxes of zeros, items become items of an unknown kind, and bytes that no kept item refers to
+// become zeros. Boxes after the last needed one are dropped.
 //
-// The renderer's libheif applies the picture's own properties: clean aperture, rotation and mirroring. Width and Height
-// are the size after them, and Orientation is 1, or they would be applied twice. An Exif orientation says nothing in this
-// format (HEIF, ISO/IEC 23008-12, calls it informative; libheif ignores it), so it goes with the Exif.
+// The renderer's libheif applies the picture's own properties: clean aperture, rotation and mirroring. Width and
+// Height are the size after them, and Orientation is 1, or they would be applied twice. An Exif orientation says
+// nothing in this format (HEIF, ISO/IEC 23008-12, calls it informative; libheif ignores it): it goes with the Exif.
 func walkAVIF(w *walker) error {
 	a := &avifWalker{walker: w}
 	if err := a.boxes(); err != nil {
@@ -147,45 +137,6 @@ func (a *avifWalker) readMeta(b box) error {
 	return err
 }
 
-// free turns a box into a free one of the same size.
-func (a *avifWalker) free(b box) error {
-	if b.kind != "free" {
-		if err := a.patch(patch{off: b.off + 4, length: 4, with: "free"}); err != nil {
-			return err
-		}
-	}
-	return a.zero(b.body, b.end)
-}
-
-// zero overwrites a run with zeros, unless it holds nothing else already.
-func (a *avifWalker) zero(off, end int64) error {
-	for at := off; at < end; {
-		data, err := a.ahead(at, 1)
-		if err != nil {
-			return err
-		}
-		data = data[:min(int64(len(data)), end-at)]
-		if !allZero(data) {
-			return a.patch(patch{off: off, length: end - off})
-		}
-		at += int64(len(data))
-	}
-	return nil
-}
-
-// allZero compares the bytes with themselves, one further on.
-func allZero(data []byte) bool {
-	return len(data) == 0 || data[0] == 0 && bytes.Equal(data[1:], data[:len(data)-1])
-}
-
-func (a *avifWalker) patch(p patch) error {
-	if len(a.patches) == maxPieces {
-		return invalid("its metadata lies in more than %d places", maxPieces)
-	}
-	a.patches = append(a.patches, p)
-	return nil
-}
-
 // picture checks the primary item and works out the size that decoders show.
 func (a *avifWalker) picture() error {
 	a.part = "picture"
@@ -215,7 +166,7 @@ func (a *avifWalker) picture() error {
 	return a.setSize(width, height)
 }
 
-// alpha looks for the item that holds the primary's transparency.
+// alpha looks for items that hold the primary's transparency. Which of several a decoder takes is its own affair.
 func (a *avifWalker) alpha(primary *avifItem) error {
 	for _, item := range a.meta.list {
 		if !slices.Contains(item.aux, primary.id) || !a.meta.isAlpha(item) {
@@ -226,7 +177,9 @@ func (a *avifWalker) alpha(primary *avifItem) error {
 		if err != nil {
 			return err
 		}
-		return a.checkCoded(item, width, height)
+		if err := a.checkCoded(item, width, height); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -331,124 +284,4 @@ func (a *avifWalker) outside(item *avifItem) error {
 		return errShort
 	}
 	return invalid("item %d lies outside of the file's data", item.id)
-}
-
-// blank overwrites all that the picture does not need.
-func (a *avifWalker) blank() error {
-	for _, b := range a.meta.unneeded {
-		if err := a.free(b); err != nil {
-			return err
-		}
-	}
-	kept, err := a.blankItems()
-	if err != nil {
-		return err
-	}
-	for _, b := range append(a.media, a.meta.idat) {
-		if err := a.blankGaps(b, kept); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// blankItems turns the items that go into items of no known kind, without name and type, and gives the bytes of those
-// that stay, in order.
-func (a *avifWalker) blankItems() ([]extent, error) {
-	var kept []extent
-	for _, item := range a.meta.list {
-		if !a.meta.goes(item) {
-			kept = append(kept, item.extents...)
-			continue
-		}
-		if item.kind != "free" {
-			if err := a.patch(patch{off: item.entry.off, length: 4, with: "free"}); err != nil {
-				return nil, err
-			}
-		}
-		if err := a.zero(item.entry.off+4, item.entry.end()); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(kept, func(x, y extent) int { return cmp.Compare(x.off, y.off) })
-	return kept, nil
-}
-
-// blankGaps zeroes what lies in the box but in no kept extent: bytes that nothing refers to may hold anything.
-func (a *avifWalker) blankGaps(b box, kept []extent) error {
-	off := b.body
-	for _, e := range kept {
-		if e.end() <= off || e.off >= b.end {
-			continue
-		}
-		if err := a.zero(off, e.off); err != nil {
-			return err
-		}
-		off = e.end()
-	}
-	return a.zero(off, b.end)
-}
-
-// apply makes the pieces out of the patches.
-func (a *avifWalker) apply() error {
-	slices.SortFunc(a.patches, func(x, y patch) int { return cmp.Compare(x.off, y.off) })
-	off := int64(0)
-	for _, p := range a.patches {
-		if p.off >= a.end {
-			break // behind the last needed box, where the clean picture ends
-		}
-		if p.off < off {
-			return invalid("its boxes overlap")
-		}
-		if a.clean.inserted+p.length > maxInsertBytes {
-			return invalid("more than %d KiB of metadata would have to be blanked", maxInsertBytes>>10)
-		}
-		a.clean.keep(off, p.off-off)
-		a.clean.insert(append([]byte(p.with), make([]byte, p.length-int64(len(p.with)))...))
-		off = p.off + p.length
-	}
-	a.clean.keep(off, a.end-off)
-	return nil
-}
-
-// box is one box of the ISO base media file format.
-type box struct {
-	kind           string
-	off, body, end int64
-}
-
-func (b box) length() int64 { return b.end - b.body }
-
-// box reads the head of the box at off, which must end by limit.
-func (a *avifWalker) box(off, limit int64) (box, error) {
-	head, err := a.at(off, int(min(16, a.size-off)))
-	if err != nil {
-		return box{}, err
-	}
-	b, ok := parseBox(head, off, limit)
-	if !ok {
-		return box{}, errShort
-	}
-	return b, nil
-}
-
-// parseBox reads the head of a box: a length of 1 is followed by the real one, 0 means up to the limit.
-func parseBox(head []byte, off, limit int64) (box, bool) {
-	if len(head) < 8 {
-		return box{}, false
-	}
-	b := box{kind: string(head[4:8]), off: off, body: off + 8}
-	length := uint64(binary.BigEndian.Uint32(head))
-	switch {
-	case length == 0:
-		length = uint64(limit - off)
-	case length == 1 && len(head) >= 16:
-		b.body += 8
-		length = binary.BigEndian.Uint64(head[8:])
-	}
-	if length < uint64(b.body-off) || length > uint64(limit-off) {
-		return box{}, false
-	}
-	b.end = off + int64(length)
-	return b, true
 }

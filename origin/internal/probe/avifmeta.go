@@ -34,10 +34,10 @@ type avifItem struct {
 	entry   extent // of its kind, name and type in the meta box
 	inIdat  bool
 	extents []extent
-	thumbOf []uint32 // the items that this is a thumbnail of
-	aux     []uint32 // the items that this is transparency (or depth) to
-	tiles   []uint32 // the items that this is made of
-	tile    bool     // another item is made of this
+	thumb   bool     // it is a thumbnail of another
+	tile    bool     // another is made of it
+	aux     []uint32 // the items that it is transparency (or depth) to
+	tiles   []uint32 // the items that it is made of
 	pixels  int64    // that its AV1 data has, once that has been looked at
 }
 
@@ -48,20 +48,11 @@ type location struct {
 	extents []extent
 }
 
-type property struct {
-	kind string
-	data []byte
-}
-
 // metaBoxes are the boxes in meta that the picture needs.
 var metaBoxes = []string{"hdlr", "dinf", "grpl", "pitm", "iinf", "iloc", "iprp", "iref", "idat"}
 
 // pictureKinds are the items that are pictures or are made of pictures. All others are metadata.
 var pictureKinds = []string{"av01", "grid", "iden", "iovl", "tmap"}
-
-// pictureProperties are the item properties that bear on how a picture looks. Others (descriptions, times) go.
-var pictureProperties = []string{"ispe", "pixi", "irot", "imir", "clap", "pasp", "colr", "av1C", "auxC", "clli", "mdcv",
-	"cclv", "amve", "reve", "ndwt", "a1op", "a1lx", "lsel", "rloc", "iscl", "free"}
 
 // parseMeta reads the body of a meta box, which stands at off in the upload. The boxes in it come in any order.
 func parseMeta(off int64, data []byte) (*avifMeta, error) {
@@ -240,69 +231,6 @@ func (m *avifMeta) locate() error {
 	return nil
 }
 
-// readProperties reads iprp: one list of properties, and which items use them.
-func (m *avifMeta) readProperties(f *fields) error {
-	for f.left() > 0 {
-		b, body, err := f.box()
-		if err != nil {
-			return err
-		}
-		switch b.kind {
-		case "ipco":
-			err = m.readPropertyList(&body)
-		case "ipma":
-			err = m.readPropertyUse(&body)
-		default:
-			m.unneeded = append(m.unneeded, b)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *avifMeta) readPropertyList(f *fields) error {
-	for f.left() > 0 {
-		b, body, err := f.box()
-		if err != nil {
-			return err
-		}
-		if len(m.properties) == maxItems {
-			return invalid("it has more than %d properties", maxItems)
-		}
-		m.properties = append(m.properties, property{b.kind, body.data})
-		if !slices.Contains(pictureProperties, b.kind) {
-			m.unneeded = append(m.unneeded, b)
-		}
-	}
-	return nil
-}
-
-func (m *avifMeta) readPropertyUse(f *fields) error {
-	version, wide := f.versionAndFlag()
-	n := f.uint(4)
-	if n+uint64(len(m.used)) > maxItems {
-		return invalid("it gives more than %d items properties", maxItems)
-	}
-	for range n {
-		id := f.id(version)
-		for uses := f.uint(1); uses > 0 && !f.short; uses-- {
-			index := f.uint(1) & 0x7F // the bit above says that it is essential
-			if wide {
-				index = index<<8 | f.uint(1)
-			}
-			if index > 0 {
-				m.used[id] = append(m.used[id], int(index)-1)
-			}
-		}
-	}
-	if f.short {
-		return invalid("its use of properties is cut short")
-	}
-	return nil
-}
-
 // readReferences reads iref. References of other kinds, and from or to items that are not there, say nothing.
 func (m *avifMeta) readReferences() error {
 	f := &m.references
@@ -332,100 +260,13 @@ func (m *avifMeta) refer(from *avifItem, kind string, to *avifItem) {
 	}
 	switch kind {
 	case "thmb":
-		from.thumbOf = append(from.thumbOf, to.id)
+		from.thumb = true
 	case "auxl":
 		from.aux = append(from.aux, to.id)
 	case "dimg":
 		from.tiles = append(from.tiles, to.id)
 		to.tile = true
 	}
-}
-
-// property gives the data of the item's first property of the kind, nil when it has none.
-func (m *avifMeta) property(item *avifItem, kind string) []byte {
-	for p := range m.propertiesOf(item) {
-		if p.kind == kind {
-			return p.data
-		}
-	}
-	return nil
-}
-
-// propertiesOf goes over the item's properties in their order.
-func (m *avifMeta) propertiesOf(item *avifItem) func(yield func(property) bool) {
-	return func(yield func(property) bool) {
-		for _, i := range m.used[item.id] {
-			if i < len(m.properties) && !yield(m.properties[i]) {
-				return
-			}
-		}
-	}
-}
-
-// imageSize is the size that the item's ispe gives, before clap, irot and imir.
-func (m *avifMeta) imageSize(item *avifItem) (width, height int64, err error) {
-	f := fields{data: m.property(item, "ispe")}
-	f.skip(4)
-	width, height = int64(f.uint(4)), int64(f.uint(4))
-	if f.short {
-		return 0, 0, invalid("item %d has no size", item.id)
-	}
-	return width, height, nil
-}
-
-// shown is the size after the item's clean aperture and rotation, applied in their order. Mirroring changes no size.
-func (m *avifMeta) shown(item *avifItem, width, height int64) (int64, int64, error) {
-	for p := range m.propertiesOf(item) {
-		switch {
-		case p.kind == "clap":
-			var ok bool
-			if width, height, ok = cropped(p.data, width, height); !ok {
-				return 0, 0, invalid("its clean aperture is not in whole pixels or not in the picture")
-			}
-		case p.kind == "irot" && len(p.data) == 1 && p.data[0]&1 != 0:
-			width, height = height, width
-		}
-	}
-	return width, height, nil
-}
-
-// cropped is the size of a clean aperture: fractions of width, height and the offset of its centre from the picture's.
-func cropped(clap []byte, width, height int64) (int64, int64, bool) {
-	f := fields{data: clap}
-	w, okW := f.aperture(width)
-	h, okH := f.aperture(height)
-	offX, offY := fields{data: f.rest()}, fields{}
-	offY.data = offX.data[min(8, len(offX.data)):]
-	if !okW || !okH || !offX.centred(width-w) || !offY.centred(height-h) {
-		return 0, 0, false
-	}
-	return w, h, true
-}
-
-// aperture reads a fraction that must be a whole number from 1 to most.
-func (f *fields) aperture(most int64) (int64, bool) {
-	n, d := int64(f.uint(4)), int64(f.uint(4))
-	if f.short || d == 0 || n%d != 0 || n/d < 1 || n/d > most {
-		return 0, false
-	}
-	return n / d, true
-}
-
-// centred reads the offset of a centre, and reports whether it leaves at least nothing of the margin on either side.
-func (f *fields) centred(margin int64) bool {
-	n, d := int64(int32(f.uint(4))), int64(int32(f.uint(4)))
-	return !f.short && d > 0 && 2*n <= margin*d && -2*n <= margin*d
-}
-
-// isAlpha reports whether an auxiliary item holds transparency, by either of the two names this has.
-func (m *avifMeta) isAlpha(item *avifItem) bool {
-	f := fields{data: m.property(item, "auxC")}
-	f.skip(4)
-	switch f.string() {
-	case "urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", "urn:mpeg:hevc:2015:auxid:1":
-		return true
-	}
-	return false
 }
 
 // goes reports whether the item is no part of the picture: metadata, a thumbnail, or a thumbnail's transparency.
@@ -438,5 +279,5 @@ func (m *avifMeta) goes(item *avifItem) bool {
 
 // isThumbnail reports whether the item is a thumbnail and nothing that another item, or the reader, needs.
 func (m *avifMeta) isThumbnail(item *avifItem) bool {
-	return len(item.thumbOf) > 0 && item.id != m.primary && !item.tile && len(item.aux) == 0
+	return item.thumb && item.id != m.primary && !item.tile && len(item.aux) == 0
 }

@@ -96,7 +96,7 @@ func withSegments(jpeg []byte, segments ...[]byte) []byte {
 	return cat(jpeg[:2], bytes.Join(segments, nil), jpeg[2:])
 }
 
-// sof0 is a whole little JPEG of any size, whose scan is nonsense.
+// headerJPEG is a whole little JPEG of any size, whose scan is nonsense.
 func headerJPEG(width, height int) []byte {
 	return cat("\xFF\xD8", segment(0xC0, cat(8, be16(height), be16(width), "\x01\x01\x11\x00")),
 		segment(0xDA, []byte("\x01\x01\x00\x00\x3F\x00")), "scan data", "\xFF\xD9")
@@ -359,15 +359,39 @@ func avifMeta(items []avifItem, media int, extra [][]byte) (meta, mdat []byte) {
 
 // plainAVIF is a still of one item with the properties.
 func plainAVIF(width, height int, props ...[]byte) []byte {
-	return avifFile([]avifItem{{kind: "av01", data: av1(width, height), props: append([][]byte{ispe(width, height)}, props...)}})
+	return avifFile([]avifItem{{kind: "av01", data: av1(width, height),
+		props: append([][]byte{ispe(width, height)}, props...)}})
 }
 
 // gridAVIF is a grid of two tiles side by side.
 func gridAVIF(width, height int, tiles ...int) []byte {
 	return avifFile([]avifItem{
-		{kind: "grid", data: cat(0, 0, 0, len(tiles)-1, be16(2*width), be16(height)), props: [][]byte{ispe(2*width, height)},
-			refs: [][]byte{itemRef("dimg", 1, tiles...)}, idat: true},
+		{kind: "grid", data: cat(0, 0, 0, len(tiles)-1, be16(2*width), be16(height)),
+			props: [][]byte{ispe(2*width, height)},
+			refs:  [][]byte{itemRef("dimg", 1, tiles...)}, idat: true},
 		{kind: "av01", data: av1(width, height), props: [][]byte{ispe(width, height)}},
 		{kind: "av01", data: av1(width, height), props: [][]byte{ispe(width, height)}},
 	})
 }
+
+// wideAVIF says the same as plainAVIF in the widest of all spellings: 64-bit lengths, 32-bit ids, 16-bit indexes, the
+// data before its description and in two runs.
+func wideAVIF(width, height int) []byte {
+	ftyp := isoBox("ftyp", "mif1", zeros4, "mif1avif")
+	data := av1(width, height)
+	mdat := cat(be32(1), "mdat", be32(0), be32(16+len(data)), data)
+	at := len(ftyp) + 16
+	iloc := cat("\x02\x00\x00\x00", be16(0x8884), be32(1), be32(70_000), be16(0), be16(0), be64(at), be16(2),
+		be32(1), be64(0), be64(5), be32(2), be64(5), be64(len(data)-5))
+	return cat(ftyp, mdat, isoBox("meta", zeros4,
+		isoBox("iprp",
+			isoBox("ipco", ispe(width, height)),
+			isoBox("ipma", "\x01\x00\x00\x01", be32(1), be32(70_000), 1, be16(0x8001))),
+		isoBox("iloc", iloc),
+		isoBox("iinf", "\x01\x00\x00\x00", be32(1), isoBox("infe", "\x03\x00\x00\x00", be32(70_000),
+			"\x00\x00av01\x00")),
+		isoBox("pitm", "\x01\x00\x00\x00", be32(70_000)),
+	))
+}
+
+func be64(v int) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }

@@ -7,18 +7,14 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
-// Bounds on what travels in every Manifest of the picture. Cameras and editors stay far below.
-const (
-	maxPieces      = 4096
-	maxInsertBytes = 1 << 20
-)
+// maxPieces bounds what travels in every Manifest of the picture. Cameras and editors stay far below.
+const maxPieces = 4096
 
-// edits collects the clean picture as pieces, in order. Past its bounds it stops growing, and err says so.
+// edits collects the clean picture as pieces, in order. Past maxPieces it stops growing, and err says so.
 type edits struct {
-	pieces   []wire.Piece
-	size     int64
-	inserted int64
-	err      error
+	pieces []wire.Piece
+	size   int64
+	err    error
 }
 
 // keep adds the n bytes at off of the upload. Runs that touch become one piece: a file without metadata is one piece.
@@ -39,11 +35,7 @@ func (e *edits) keep(off, n int64) {
 
 // insert adds bytes that are not in the upload. It holds on to them.
 func (e *edits) insert(b []byte) {
-	if len(b) == 0 {
-		return
-	}
 	e.size += int64(len(b))
-	e.inserted += int64(len(b))
 	e.add(wire.Piece{Insert: b})
 }
 
@@ -74,8 +66,6 @@ func (e *edits) add(p wire.Piece) {
 	case e.err != nil:
 	case len(e.pieces) == maxPieces:
 		e.err = invalid("its metadata lies in more than %d places", maxPieces)
-	case e.inserted > maxInsertBytes:
-		e.err = invalid("more than %d KiB of metadata would have to be blanked", maxInsertBytes>>10)
 	default:
 		e.pieces = append(e.pieces, p)
 	}

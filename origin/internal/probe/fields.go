@@ -1,11 +1,8 @@
 package probe
 
-import (
-	"bytes"
-	"math"
-)
+import "bytes"
 
-// fields reads big-endian numbers and boxes one after the other. Past the end it reads zeros and sets short.
+// fields reads big-endian numbers, texts and boxes one after the other. Past the end it reads zeros and sets short.
 type fields struct {
 	data  []byte
 	off   int64 // where data stands in the upload
@@ -27,7 +24,6 @@ func (f *fields) take(n int) []byte {
 
 func (f *fields) skip(n int)        { f.take(n) }
 func (f *fields) text(n int) string { return string(f.take(n)) }
-func (f *fields) rest() []byte      { return f.data }
 
 // uint reads a number of n bytes, 0 to 8.
 func (f *fields) uint(n int) uint64 {
@@ -66,54 +62,4 @@ func (f *fields) string() string {
 		return ""
 	}
 	return string(f.take(i + 1)[:i])
-}
-
-// box reads the next box and gives its body as fields too.
-func (f *fields) box() (box, fields, error) {
-	b, ok := parseBox(f.data[:min(16, len(f.data))], f.off, f.off+int64(len(f.data)))
-	if !ok {
-		return box{}, fields{}, invalid("a box is longer than the one it lies in")
-	}
-	f.skip(int(b.body - b.off))
-	return b, fields{off: b.body, data: f.take(int(b.length()))}, nil
-}
-
-// bits reads numbers of single bits, most significant first. Past the end it reads zeros and sets short.
-type bits struct {
-	data  []byte
-	pos   int // in bits
-	short bool
-}
-
-// read reads a number of n bits, at most 32.
-func (b *bits) read(n int) uint32 {
-	v := uint32(0)
-	for range n {
-		v <<= 1
-		if b.pos>>3 >= len(b.data) {
-			b.short = true
-			continue
-		}
-		v |= uint32(b.data[b.pos>>3]>>(7-b.pos&7)) & 1
-		b.pos++
-	}
-	return v
-}
-
-func (b *bits) flag() bool { return b.read(1) == 1 }
-
-// skipUvlc passes over a number that begins with as many zeros as it has bits after its first one.
-func (b *bits) skipUvlc() {
-	zeros := 0
-	for !b.short && !b.flag() {
-		zeros++
-	}
-	b.skip(min(zeros, math.MaxInt16))
-}
-
-func (b *bits) skip(n int) {
-	b.pos += n
-	if b.pos > 8*len(b.data) {
-		b.pos, b.short = 8*len(b.data), true
-	}
 }

@@ -103,8 +103,8 @@ func (p *pngWalker) chunk(off int64) (pngChunk, error) {
 			return pngChunk{}, invalid("something that is no chunk stands at byte %d", off)
 		}
 	}
-	p.part = c.name + " chunk"
 	if c.length > maxChunkBytes || c.end() > p.size {
+		p.part = c.name + " chunk"
 		return pngChunk{}, errShort
 	}
 	return c, nil
