@@ -66,6 +66,7 @@ func TestFormTakesFieldsInAnyOrder(t *testing.T) {
 }
 
 func TestFormRefuses(t *testing.T) {
+	const file = "--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n"
 	tests := []struct {
 		name string
 		r    *http.Request
@@ -78,11 +79,12 @@ func TestFormRefuses(t *testing.T) {
 		{"a field twice", multipartRequest("folder=a", "folder=a", "file;a=1"), "folder: given twice", origin.Invalid},
 		{"an unknown field", multipartRequest("file;a=1", "color=red"), `unknown field "color"`, origin.Invalid},
 		{"a field without a name", multipartRequest("file;a=1", "=red"), `unknown field ""`, origin.Invalid},
-		{"a long field", multipartRequest("tags="+strings.Repeat("a", MaxFieldBytes+1), "file;a=1"), "tags: is longer", origin.Invalid},
+		{"a long field", multipartRequest("tags="+strings.Repeat("a", MaxFieldBytes+1), "file;a=1"), "tags: is longer",
+			origin.Invalid},
 		{"not UTF-8", multipartRequest("tags=\xff", "file;a=1"), "tags: is not UTF-8", origin.Invalid},
-		{"an end that is missing", rawForm("--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nhalf"), "cut short", origin.Invalid},
-		{"an end after the file that is missing", rawForm("--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nall\r\n--b\r\n"), "unknown field", origin.Invalid},
-		{"an end in a later part's head", rawForm("--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nall\r\n--b\r\nContent-"), "cut short", origin.Invalid},
+		{"an end that is missing", rawForm(file + "half"), "cut short", origin.Invalid},
+		{"an end after the file that is missing", rawForm(file + "all\r\n--b\r\n"), "unknown field", origin.Invalid},
+		{"an end in a later part's head", rawForm(file + "all\r\n--b\r\nContent-"), "cut short", origin.Invalid},
 		{"no part", rawForm("nothing here"), "cut short", origin.Invalid},
 	}
 	for _, tt := range tests {
