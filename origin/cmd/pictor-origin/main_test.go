@@ -46,7 +46,7 @@ func start(t *testing.T, args ...string) *program {
 		}
 	})
 	listening := regexp.MustCompile(`msg=listening public=(\S+)`)
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if found := listening.FindStringSubmatch(p.log.String()); found != nil {
 			p.url = "http://" + found[1]
 			return p
