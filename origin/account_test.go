@@ -163,6 +163,7 @@ func TestAccountsAreForAdmins(t *testing.T) {
 	wantKind(t, err, origin.Forbidden)
 	_, err = b.CreateAccount(t.Context(), demoted, origin.NewAccount{Email: "c@example.org", Password: password})
 	wantKind(t, err, origin.Forbidden)
+	wantKind(t, b.DeleteAccount(t.Context(), demoted, ann.Account.ID), origin.Forbidden)
 }
 
 func TestUpdateAccount(t *testing.T) {

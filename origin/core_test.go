@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -36,6 +37,46 @@ type bench struct {
 	admin origin.Principal
 }
 
+// emptyDB is a new database file. Most of the time of a test would go into making its tables.
+var emptyDB = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "pictor-test-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "empty.db")
+	store, err := sqlstore.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func openStore(t testing.TB, dir string) origin.Store {
+	t.Helper()
+	file, err := emptyDB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "pictor.db")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store, err := sqlstore.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -60,15 +101,7 @@ func newBench(t testing.TB, change ...func(*origin.Config)) *bench {
 		t.Parallel()
 	}
 	dir := t.TempDir()
-	store, err := sqlstore.Open(t.Context(), filepath.Join(dir, "pictor.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	store := openStore(t, dir)
 	blobs, err := diskblob.Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -309,17 +342,28 @@ func picture(n int) string { return fmt.Sprintf("img:%d", n) }
 // newEmptyCore is a core without accounts.
 func newEmptyCore(t *testing.T, cfg origin.Config) *origin.Core {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "empty.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	cfg.Store = store
+	cfg.Store = openStore(t, t.TempDir())
 	core, err := origin.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return core
+}
+
+// storeHooks are called around the transactions of a store.
+type storeHooks struct {
+	origin.Store
+	viewed func()
+}
+
+func (h *storeHooks) into(cfg *origin.Config) { h.Store, cfg.Store = cfg.Store, h }
+
+func (h *storeHooks) View(ctx context.Context, fn func(origin.ReadTx) error) error {
+	err := h.Store.View(ctx, fn)
+	if h.viewed != nil {
+		h.viewed()
+	}
+	return err
 }
 
 // failingCommit is a blob store whose disk fails at the last moment.

@@ -58,8 +58,10 @@ func (c *Core) SignIn(ctx context.Context, email, password string, from Client) 
 	return acc, token, expires, nil
 }
 
-// checkPassword finds the account, in the same time and with the same error whether the e-mail, the password or the
-// account is no good.
+// errLogin does not tell whether the e-mail, the password or the account is no good.
+var errLogin = Errorf(Unauthenticated, "invalid e-mail or password")
+
+// checkPassword finds the account, in the same time whatever is wrong.
 func (c *Core) checkPassword(ctx context.Context, email, password string) (acc Account, err error) {
 	err = c.cfg.Store.View(ctx, func(tx ReadTx) error {
 		acc, err = tx.AccountByEmail(email)
@@ -73,7 +75,7 @@ func (c *Core) checkPassword(ctx context.Context, email, password string) (acc A
 		return Account{}, err
 	}
 	if !ok || acc.Disabled {
-		return Account{}, Errorf(Unauthenticated, "invalid e-mail or password")
+		return Account{}, errLogin
 	}
 	return acc, nil
 }
@@ -84,12 +86,11 @@ func (c *Core) openSession(ctx context.Context, acc Account, token string, from 
 		Address: from.Address.String(), Agent: from.Agent[:min(len(from.Agent), maxAgentBytes)]}
 	err = c.cfg.Store.Update(ctx, func(tx Tx) error {
 		current, err := tx.Account(acc.ID)
-		if KindOf(err) == NotFound || err == nil && !bytes.Equal(current.PasswordHash, acc.PasswordHash) {
-			// Deleted or given another password while bcrypt was at work.
-			return Errorf(Unauthenticated, "invalid e-mail or password")
-		}
-		if err != nil {
+		if err != nil && KindOf(err) != NotFound {
 			return err
+		}
+		if err != nil || current.Disabled || !bytes.Equal(current.PasswordHash, acc.PasswordHash) {
+			return errLogin // deleted, disabled or given another password while bcrypt was at work
 		}
 		if err := tx.ExpireSessions(now); err != nil {
 			return err

@@ -107,6 +107,16 @@ func TestLoginLimitByEmail(t *testing.T) {
 	if err := try("ann@example.org", password); err != nil {
 		t.Errorf("after the wait: %v", err)
 	}
+	// Being turned away by e-mail does not use up the address.
+	for range 30 {
+		_, _, _, err := b.SignIn(t.Context(), "full@example.org", "wrong", client("192.0.2.9"))
+		if origin.KindOf(err) != origin.Unauthenticated {
+			wantWait(t, err)
+		}
+	}
+	if _, _, _, err := b.SignIn(t.Context(), adminEmail, password, client("192.0.2.9")); err != nil {
+		t.Errorf("another e-mail from the same address: %v", err)
+	}
 	// An e-mail that nobody has is limited alike, or the limit would tell.
 	for range 5 {
 		wantKind(t, try("nobody@example.org", "wrong"), origin.Unauthenticated)
@@ -140,6 +150,33 @@ func TestLoginLimitByAddress(t *testing.T) {
 		wantWait(t, try("192.0.2.1", "victim@example.org", fmt.Sprint(i)))
 	}
 	wantKind(t, try("192.0.2.3", "victim@example.org", "wrong"), origin.Unauthenticated)
+}
+
+// What happens to the account while its password is compared is not overlooked.
+func TestSignInMeetsChange(t *testing.T) {
+	for name, patch := range map[string]*origin.AccountPatch{
+		"disabled": {Disabled: ptr(true)}, "new password": {Password: ptr("another password")}, "deleted": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			hooks := &storeHooks{}
+			b := newBench(t, hooks.into)
+			id := b.user("ann").Account.ID
+			hooks.viewed = func() {
+				hooks.viewed = nil
+				var err error
+				if patch == nil {
+					err = b.DeleteAccount(t.Context(), b.admin, id)
+				} else {
+					_, err = b.UpdateAccount(t.Context(), b.admin, id, *patch)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			_, _, _, err := b.SignIn(t.Context(), "ann@example.org", password, client("10.0.0.1"))
+			wantKind(t, err, origin.Unauthenticated)
+		})
+	}
 }
 
 func TestSuccessGivesBack(t *testing.T) {

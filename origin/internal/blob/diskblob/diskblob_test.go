@@ -122,6 +122,32 @@ func TestCommitCountsAsWrittenNow(t *testing.T) {
 	}
 }
 
+// An upload may take longer than the grace period: what counts is when it was committed.
+func TestSlowUploadCountsAsWrittenNow(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	staging, err := s.Stage(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := staging.Write([]byte("slow")); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-48 * time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, "staging", files(t, filepath.Join(dir, "staging"))[0]), old, old); err != nil {
+		t.Fatal(err)
+	}
+	if n := visits(t, s, time.Now().Add(-time.Hour)); n != 0 {
+		t.Fatal("a staging is visited")
+	}
+	if err := staging.Commit(t.Context(), digestOf("slow")); err != nil {
+		t.Fatal(err)
+	}
+	if n := visits(t, s, time.Now().Add(-time.Hour)); n != 0 {
+		t.Fatal("the blob counts as old although it was committed now")
+	}
+}
+
 func visits(t *testing.T, s *Store, before time.Time) (n int) {
 	t.Helper()
 	if err := s.Sweep(t.Context(), before, func(string) error { n++; return nil }); err != nil {
