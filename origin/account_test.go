@@ -152,11 +152,13 @@ func TestAccountsAreForAdmins(t *testing.T) {
 	// Nor for those who were one when they signed in.
 	demoted := b.admin
 	carol := b.user("carol")
-	if _, err := b.UpdateAccount(t.Context(), b.admin, carol.Account.ID, origin.AccountPatch{Role: ptr(origin.RoleAdmin)}); err != nil {
+	promote := origin.AccountPatch{Role: ptr(origin.RoleAdmin)}
+	if _, err := b.UpdateAccount(t.Context(), b.admin, carol.Account.ID, promote); err != nil {
 		t.Fatal(err)
 	}
 	carol = b.signIn("carol@example.org")
-	if _, err := b.UpdateAccount(t.Context(), carol, demoted.Account.ID, origin.AccountPatch{Role: ptr(origin.RoleUser)}); err != nil {
+	demote := origin.AccountPatch{Role: ptr(origin.RoleUser)}
+	if _, err := b.UpdateAccount(t.Context(), carol, demoted.Account.ID, demote); err != nil {
 		t.Fatal(err)
 	}
 	_, err = b.UpdateAccount(t.Context(), demoted, carol.Account.ID, origin.AccountPatch{Disabled: ptr(true)})

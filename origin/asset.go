@@ -160,7 +160,8 @@ func cloudName(publicID string) wire.Name {
 }
 
 // UpdateAsset changes folder, tags or visibility.
-func (c *Core) UpdateAsset(ctx context.Context, who Principal, publicID string, patch AssetPatch) (asset Asset, err error) {
+func (c *Core) UpdateAsset(ctx context.Context, who Principal, publicID string, patch AssetPatch) (asset Asset,
+	err error) {
 	if err := patch.parse(); err != nil {
 		return Asset{}, err
 	}

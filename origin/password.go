@@ -14,8 +14,8 @@ const (
 	maxPasswordBytes = 72 // bcrypt ignores what is beyond
 )
 
-// passwords hashes and compares, one core's worth of it at a time less than there are: bcrypt takes a core for a
-// quarter of a second, and a wave of sign-ins must not stop everything else.
+// passwords hashes and compares on all cores but one: bcrypt takes a core for a quarter of a second, and a wave of
+// sign-ins must not stop everything else.
 type passwords struct {
 	cost  int
 	slots chan struct{}

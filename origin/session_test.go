@@ -53,7 +53,8 @@ func TestSignInFails(t *testing.T) {
 	b := newBench(t)
 	b.user("ann")
 	long := strings.Repeat("p", 72)
-	if _, err := b.CreateAccount(t.Context(), b.admin, origin.NewAccount{Email: "long@example.org", Password: long}); err != nil {
+	account := origin.NewAccount{Email: "long@example.org", Password: long}
+	if _, err := b.CreateAccount(t.Context(), b.admin, account); err != nil {
 		t.Fatal(err)
 	}
 	b.token("long@example.org", long)

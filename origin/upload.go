@@ -160,17 +160,17 @@ func cleanDigest(blob io.ReaderAt, src wire.Source) (string, error) {
 
 // AssetFields is what a client may say about an upload.
 type AssetFields struct {
-	PublicID   string   // generated from the file name when empty
-	Folder     string   //
-	Tags       []string //
-	Visibility string   // wire.Public when empty
-	Overwrite  bool     // replace the asset that has the public id; its fields that are empty here stay as they are
+	PublicID   string // generated from the file name when empty
+	Folder     string
+	Tags       []string
+	Visibility string // wire.Public when empty
+	Overwrite  bool   // replace the asset that has the public id; its fields that are empty here stay as they are
 }
 
 // CreateAsset makes the upload an asset: durable when it returns. created is false when it replaced an existing one. A
 // taken public id is a Duplicate without Overwrite, and Forbidden with it when the asset is somebody else's.
-func (c *Core) CreateAsset(ctx context.Context, who Principal, r *Received, fields AssetFields) (asset Asset, created bool,
-	err error) {
+func (c *Core) CreateAsset(ctx context.Context, who Principal, r *Received, fields AssetFields) (asset Asset,
+	created bool, err error) {
 	if err := fields.parse(); err != nil {
 		return Asset{}, false, err
 	}

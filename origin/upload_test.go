@@ -209,7 +209,8 @@ func TestOverwrite(t *testing.T) {
 		t.Fatalf("overwrite by the administrator: %v, created %v", err, created)
 	}
 	wantEqual(t, third.Account, ann.Account.ID)
-	wantEqual(t, []any{third.Folder, third.Tags, third.Visibility, third.Version}, []any{"g", []string{"u"}, "public", int64(3)})
+	wantEqual(t, []any{third.Folder, third.Tags, third.Visibility, third.Version},
+		[]any{"g", []string{"u"}, wire.Public, int64(3)})
 
 	_, created, err = b.upload(ann, "img:x", origin.AssetFields{PublicID: "new", Overwrite: true})
 	if err != nil || !created {

@@ -28,7 +28,8 @@ type Store struct {
 
 var _ origin.Blobs = (*Store)(nil)
 
-// Open makes the directories it needs and removes what uploads of an earlier process left in staging.
+// Open makes the directories it needs and removes what uploads of an earlier process left in staging. Take the lock that
+// keeps a second process away, which comes with opening the database, before.
 func Open(dir string) (*Store, error) {
 	s := &Store{sync: (*os.File).Sync, open: map[string]bool{}, durable: map[string]bool{}}
 	if err := s.prepare(dir); err != nil {

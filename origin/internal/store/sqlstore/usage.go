@@ -33,7 +33,8 @@ func (t *writeTx) AddUsage(batch wire.UsageBatch) (bool, error) {
 	if err := t.execAny(`DELETE FROM usage_batches WHERE seen_at < ?`, nanos(now.Add(-rememberBatches))); err != nil {
 		return false, err
 	}
-	added, err := t.exec(`INSERT INTO usage_batches (id, seen_at) VALUES (?, ?) ON CONFLICT DO NOTHING`, batch.ID, nanos(now))
+	added, err := t.exec(`INSERT INTO usage_batches (id, seen_at) VALUES (?, ?) ON CONFLICT DO NOTHING`, batch.ID,
+		nanos(now))
 	if err != nil || added == 0 {
 		return false, err
 	}

@@ -17,8 +17,10 @@ func testAccounts(t *testing.T, s origin.Store) {
 	want.PasswordHash, want.UpdatedAt = []byte("other"), day.Add(time.Hour)
 	update(t, s, func(tx origin.Tx) error { return tx.UpdateAccount(want) })
 	wantEqual(t, get(t, s, read), want)
-	wantEqual(t, get(t, s, func(tx origin.ReadTx) (origin.Account, error) { return tx.AccountByEmail("new@example.org") }), want)
-	wantEqual(t, get(t, s, func(tx origin.ReadTx) (origin.Account, error) { return tx.AccountByUsername("new") }), want)
+	byEmail := func(tx origin.ReadTx) (origin.Account, error) { return tx.AccountByEmail("new@example.org") }
+	wantEqual(t, get(t, s, byEmail), want)
+	byUsername := func(tx origin.ReadTx) (origin.Account, error) { return tx.AccountByUsername("new") }
+	wantEqual(t, get(t, s, byUsername), want)
 	wantKind(t, s.View(t.Context(), func(tx origin.ReadTx) error {
 		_, err := tx.AccountByEmail("user1@example.org")
 		return err

@@ -139,7 +139,8 @@ func wantNothingOf(t *testing.T, s origin.Store) {
 	if _, seq := lastChange(t, s); seq != 0 {
 		t.Errorf("last change is %d", seq)
 	}
-	wantKind(t, s.View(t.Context(), func(tx origin.ReadTx) error { _, err := tx.Blob(digest(1)); return err }), origin.NotFound)
+	err := s.View(t.Context(), func(tx origin.ReadTx) error { _, err := tx.Blob(digest(1)); return err })
+	wantKind(t, err, origin.NotFound)
 }
 
 func testRollbackOnPanic(t *testing.T, s origin.Store) {
