@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/pictor/pictor/edge"
@@ -58,4 +59,10 @@ func TestSourceOverTheLimitIsNotOpened(t *testing.T) {
 	buf, src := encoded(t, quartered(t, 10, 10, 3), transform.PNG)
 	src.Width, src.Height = 50_000, 50_000
 	wantDamaged(t, buf, src)
+	buf, src = animated(t, transform.GIF, 30, 20)
+	src.Width, src.Height, src.Frames = 4000, 4000, 10_000
+	_, err := Render(buf, src, transform.Spec{Format: transform.GIF})
+	if edge.KindOf(err) != edge.Damaged || !strings.Contains(err.Error(), "10000 frames are more than allowed") {
+		t.Fatalf("error %v", err)
+	}
 }

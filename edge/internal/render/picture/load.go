@@ -2,6 +2,7 @@ package picture
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/cshum/vipsgen/vips"
 
@@ -9,23 +10,17 @@ import (
 	"github.com/pictor/pictor/shared/transform"
 )
 
-// maxPixels of one frame of a source: file 003, «Security model».
-const maxPixels = 100_000_000
-
-// asDecoded is the source as its decoder gives it: libheif applies the orientation itself.
-func asDecoded(src transform.Source) transform.Source {
-	if src.Format == transform.AVIF {
-		src.Width, src.Height = src.Upright()
-		src.Orientation = 1
-	}
-	return src
-}
+// Limits of a source; the origin has refused what exceeds them, and the edge does not rely on it.
+const (
+	maxPixels      = 100_000_000 // of one frame: file 003, «Security model»
+	maxTotalPixels = 400_000_000 // of all frames that are decoded
+)
 
 // load opens the source with the one decoder that its format allows; frames is 1 for the first or -1 for all. Only the
 // header is read, and a picture that is not what the origin said it was goes no further.
 func (r *render) load(frames int) (*frame, error) {
-	if r.src.Width*r.src.Height > maxPixels {
-		return nil, mismatch("%d×%d pixels are more than allowed", r.src.Width, r.src.Height)
+	if err := r.checkLimits(frames); err != nil {
+		return nil, err
 	}
 	img, err := r.open(frames)
 	if err != nil {
@@ -39,6 +34,17 @@ func (r *render) load(frames int) (*frame, error) {
 	return f, nil
 }
 
+func (r *render) checkLimits(frames int) error {
+	if frames < 0 {
+		frames = r.src.Frames
+	}
+	pixels := r.src.Width * r.src.Height
+	if pixels > maxPixels || frames > maxTotalPixels/max(1, pixels) {
+		return mismatch("%d×%d pixels in %d frames are more than allowed", r.src.Width, r.src.Height, frames)
+	}
+	return nil
+}
+
 func (r *render) open(frames int) (*vips.Image, error) {
 	const once, strict = vips.AccessSequential, vips.FailOnError
 	switch r.src.Format {
@@ -47,7 +53,8 @@ func (r *render) open(frames int) (*vips.Image, error) {
 	case transform.PNG:
 		return vips.NewPngloadBuffer(r.buf, &vips.PngloadBufferOptions{Access: once, FailOn: strict})
 	case transform.WebP:
-		return vips.NewWebploadBuffer(r.buf, &vips.WebploadBufferOptions{N: frames, Access: once, FailOn: strict})
+		return vips.NewWebploadBuffer(r.buf, &vips.WebploadBufferOptions{N: frames, Scale: r.scale(), Access: once,
+			FailOn: strict})
 	case transform.GIF:
 		return vips.NewGifloadBuffer(r.buf, &vips.GifloadBufferOptions{N: frames, Access: once, FailOn: strict})
 	case transform.AVIF:
@@ -56,33 +63,61 @@ func (r *render) open(frames int) (*vips.Image, error) {
 	return nil, fmt.Errorf("no decoder for format %q", r.src.Format)
 }
 
-// leastResize is what a JPEG decoder leaves to resize, which does it better. Against the same picture decoded whole,
-// 400 pixels wide from photographs of 4 to 15 megapixels: 46 to 59 dB at factors from 1.5 on (2: 49 to 60), 10 to 25 %
-// faster than with 2, which libvips' own thumbnailer uses.
+// leastResize is what decoders that can make the picture smaller, nearly for free, leave to resize, which does it
+// better. Against the same picture decoded whole, 400 pixels wide from photographs of 4 to 15 megapixels: 46 to 59 dB
+// from 1.5 on. JPEG is 10 to 25 % faster than with the 2 of libvips' own thumbnailer (49 to 60 dB), WebP 30 % faster
+// than decoded whole.
 const leastResize = 1.5
 
-// shrink is the factor by which the JPEG decoder itself makes the picture smaller, nearly for free.
+// shrink is the factor by which the JPEG decoder reduces the picture.
 func (r *render) shrink() int {
-	factor := min(float64(r.Cut.Width)/float64(r.Scaled.Width), float64(r.Cut.Height)/float64(r.Scaled.Height))
 	for _, shrink := range [...]int{8, 4, 2} {
-		if r.src.Format == transform.JPEG && factor >= leastResize*float64(shrink) {
+		if r.reduction() >= leastResize*float64(shrink) {
 			return shrink
 		}
 	}
 	return 1
 }
 
+// scale is the factor by which the WebP decoder reduces a still.
+func (r *render) scale() float64 {
+	if r.src.Frames > 1 {
+		return 1
+	}
+	return min(1, leastResize/r.reduction())
+}
+
+// reduction is how many times smaller the result is than the source. Extreme crops count in pixels of the source, so
+// it is decoded as it is.
+func (r *render) reduction() float64 {
+	if r.Cut.Size != r.whole {
+		return 1
+	}
+	return min(float64(r.Cut.Width)/float64(r.Scaled.Width), float64(r.Cut.Height)/float64(r.Scaled.Height))
+}
+
 // check compares the header with what the origin found at upload.
 func (r *render) check(f *frame) error {
-	shrink := r.shrink()
-	width, height := r.src.Width/shrink, r.src.Height/shrink
-	if f.Width() != width || f.PageHeight() != height {
-		return mismatch("decoded size is %d×%d, not %d×%d", f.Width(), f.PageHeight(), width, height)
+	want := r.decodedSize()
+	if f.Width() != want.Width || f.PageHeight() != want.Height {
+		return mismatch("decoded size is %d×%d, not %d×%d", f.Width(), f.PageHeight(), want.Width, want.Height)
 	}
-	if f.Height()/height > r.src.Frames {
-		return mismatch("there are %d frames, not %d", f.Height()/height, r.src.Frames)
+	if f.Height()/want.Height > r.src.Frames {
+		return mismatch("there are %d frames, not %d", f.Height()/want.Height, r.src.Frames)
 	}
 	return nil
+}
+
+func (r *render) decodedSize() transform.Size {
+	width, height := r.src.Width, r.src.Height
+	switch r.src.Format {
+	case transform.JPEG:
+		width, height = width/r.shrink(), height/r.shrink()
+	case transform.WebP:
+		width = int(math.RoundToEven(float64(width) * r.scale()))
+		height = int(math.RoundToEven(float64(height) * r.scale()))
+	}
+	return transform.Size{Width: width, Height: height}
 }
 
 func mismatch(format string, args ...any) error {

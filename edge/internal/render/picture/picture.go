@@ -27,7 +27,8 @@ func Render(buf []byte, src transform.Source, spec transform.Spec) ([]byte, erro
 	if err != nil {
 		return nil, &edge.Error{Kind: edge.Invalid, Message: err.Error(), Err: err}
 	}
-	r := render{buf: buf, src: asDecoded(src), spec: spec, Layout: layout}
+	r := render{buf: buf, src: src, spec: spec, Layout: layout}
+	r.whole = swapped(transform.Size{Width: r.src.Width, Height: r.src.Height}, r.turns())
 	defer r.pins.Unpin()
 	body, err := r.run()
 	if err != nil {
@@ -52,6 +53,7 @@ type render struct {
 	spec transform.Spec
 	transform.Layout
 
+	whole transform.Size // of the source, upright and turned
 	focus *point         // where to crop, once it is known: one place for all frames
 	pins  runtime.Pinner // pixels that libvips reads from our memory, see frame.hold
 }

@@ -24,6 +24,7 @@ func (r *render) orientation() int {
 }
 
 // upright applies the orientation tag, then the quarter turns of the Spec. Being done after resize, it moves few pixels.
+// An AVIF has none to apply: libheif turns pictures itself, and the origin gives their size after it.
 func (r *render) upright(f *frame) error {
 	o := orientations[r.orientation()]
 	if o.turns == 0 && r.Turn == 0 && !o.mirrored {

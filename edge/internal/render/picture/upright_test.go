@@ -51,16 +51,6 @@ func TestEveryOrientationComesOutUpright(t *testing.T) {
 	}
 }
 
-// libheif turns pictures itself; the orientation that the origin found in the file must not be applied once more.
-func TestAVIFIsNotTurnedTwice(t *testing.T) {
-	img := quartered(t, 80, 48, 3)
-	buf, src := encoded(t, img, transform.AVIF)
-	src.Width, src.Height, src.Orientation = 48, 80, 6 // as a file with irot: stored size, and the tag
-	out := rendered(t, buf, src, "w_40,f_png")
-	wantSize(t, out, transform.Size{Width: 40, Height: 24})
-	wantQuarters(t, out, [4]int{0, 1, 2, 3}, 12)
-}
-
 func TestNoMetadataInAnyOutput(t *testing.T) {
 	img := quartered(t, 64, 64, 3)
 	img.SetString("exif-ifd0-Artist", "a name")

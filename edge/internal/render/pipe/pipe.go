@@ -1,7 +1,7 @@
 // Package pipe is what the pool and a worker process say to each other over a stream socket: Setup once, answered when
 // the worker is ready; then Request and Answer in turn. A message is four bytes of length and JSON. A request carries
-// the descriptor of its source; an answer is followed by its body as plain bytes, which costs no more than a memfd: 20 KB
-// take 25 µs and 5 MB take 2.5 ms either way.
+// the descriptor of its source; an answer is followed by its body as plain bytes. A memfd in their place was slower:
+// 44 against 28 µs for 20 KB, 6.9 against 1.2 ms for 5 MB.
 //
 // The pool takes what a worker says as hostile: a decoder may have been taken over.
 package pipe
@@ -47,7 +47,7 @@ const ExitCPU = 86
 
 const (
 	maxMessage = 64 << 10
-	maxBody    = 512 << 20
+	maxBody    = 256 << 20
 )
 
 // Conn is one end of the socket. It is used by one goroutine at a time, except for deadlines.
@@ -113,7 +113,7 @@ func pack(message any) ([]byte, error) {
 }
 
 // Receive reads a message into what it should be, and the file that came with it, if one did. The end of the stream
-// between messages is io.EOF.
+// between messages wraps io.EOF.
 func (c *Conn) Receive(message any) (*os.File, error) {
 	frame := make([]byte, 4+maxMessage)
 	rights := make([]byte, syscall.CmsgSpace(4))

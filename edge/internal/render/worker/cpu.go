@@ -10,7 +10,8 @@ import (
 	"github.com/pictor/pictor/edge/internal/render/pipe"
 )
 
-// limitCPU lets the process use that much more processor time. The kernel counts in whole seconds.
+// limitCPU lets the process use that much more processor time. The kernel counts in whole seconds,
+// and so does this, rounding up.
 func limitCPU(more time.Duration) error {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
