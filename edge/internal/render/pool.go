@@ -30,8 +30,7 @@ type Options struct {
 	RecycleJobs  int           // jobs after which a worker is replaced, default 2000
 
 	Log      *slog.Logger
-	Rendered func(job edge.Job, took time.Duration, err error) // called for each Render, time in the queue included
-	Replaced func(reason string)                               // called for each worker replaced, with a constant word
+	Replaced func(reason string) // called for each worker replaced: crash, deadline, gone, age or size; may be nil
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -51,9 +50,6 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.RecycleJobs, 2000)
 	if o.Log == nil {
 		o.Log = slog.Default()
-	}
-	if o.Rendered == nil {
-		o.Rendered = func(edge.Job, time.Duration, error) {}
 	}
 	if o.Replaced == nil {
 		o.Replaced = func(string) {}
@@ -88,7 +84,7 @@ var _ edge.Renderer = (*Pool)(nil)
 func Open(options Options) (*Pool, error) {
 	options, err := options.withDefaults()
 	if err != nil {
-		return nil, fmt.Errorf("open render pool: %w", err)
+		return nil, fmt.Errorf("find the program of render workers: %w", err)
 	}
 	p := &Pool{cfg: options, lanes: newLanes(options.Workers), workers: map[*worker]struct{}{},
 		closed: make(chan struct{})}
@@ -100,7 +96,7 @@ func Open(options Options) (*Pool, error) {
 		w, err := p.start(lane)
 		if err != nil {
 			p.Close()
-			return nil, fmt.Errorf("open render pool: %w", err)
+			return nil, err
 		}
 		lane <- w
 	}
@@ -109,14 +105,11 @@ func Open(options Options) (*Pool, error) {
 
 // Render implements edge.Renderer. A job beyond the limits of transforms is Invalid.
 func (p *Pool) Render(ctx context.Context, job edge.Job, file *os.File) ([]byte, error) {
-	begun := time.Now()
 	if p.waiting.Load() >= int64(p.cfg.Queue) {
 		return nil, &edge.Error{Kind: edge.Overloaded, Message: "too many pictures are waiting to be rendered",
 			RetryAfter: p.retryAfter()}
 	}
-	body, err := p.render(ctx, job, file)
-	p.cfg.Rendered(job, time.Since(begun), err)
-	return body, err
+	return p.render(ctx, job, file)
 }
 
 func (p *Pool) render(ctx context.Context, job edge.Job, file *os.File) ([]byte, error) {
