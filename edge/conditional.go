@@ -9,12 +9,16 @@ import (
 )
 
 // notModified decides If-None-Match and, only without it, If-Modified-Since (RFC 9110, section 13.2.2).
-func notModified(h *fasthttp.RequestHeader, etag string, modified time.Time) bool {
+func notModified(h *fasthttp.RequestHeader, etag string, modified func() time.Time) bool {
 	if tags := h.Peek("If-None-Match"); len(tags) > 0 {
-		return matches(string(tags), etag)
+		return matches(unsafeString(tags), etag)
 	}
-	since, err := fasthttp.ParseHTTPDate(h.Peek("If-Modified-Since"))
-	return err == nil && !modified.After(since)
+	text := h.Peek("If-Modified-Since")
+	if len(text) == 0 {
+		return false
+	}
+	since, err := fasthttp.ParseHTTPDate(text)
+	return err == nil && !modified().After(since)
 }
 
 // matches compares weakly (RFC 9110, section 13.1.2) against a list of tags or «*».
@@ -43,8 +47,9 @@ const (
 
 // readRange takes a single byte range (RFC 9110, section 14.2) of a body with this size, unless If-Range names another
 // entity.
-func readRange(h *fasthttp.RequestHeader, size int64, etag string, modified time.Time) (from, length int64, v rangeVerdict) {
-	spec, ok := strings.CutPrefix(string(h.Peek("Range")), "bytes=")
+func readRange(h *fasthttp.RequestHeader, size int64, etag string,
+	modified func() time.Time) (from, length int64, v rangeVerdict) {
+	spec, ok := strings.CutPrefix(unsafeString(h.Peek("Range")), "bytes=")
 	if !ok || strings.Contains(spec, ",") || !ifRangeHolds(string(h.Peek("If-Range")), etag, modified) {
 		return 0, 0, rangeNone
 	}
@@ -74,12 +79,12 @@ func readRange(h *fasthttp.RequestHeader, size int64, etag string, modified time
 }
 
 // ifRangeHolds: absent, the very entity tag, or exactly our Last-Modified (RFC 9110, section 13.1.5).
-func ifRangeHolds(value, etag string, modified time.Time) bool {
+func ifRangeHolds(value, etag string, modified func() time.Time) bool {
 	if value == "" || value == etag {
 		return true
 	}
 	at, err := fasthttp.ParseHTTPDate([]byte(value))
-	return err == nil && at.Unix() == modified.Unix()
+	return err == nil && at.Unix() == modified().Unix()
 }
 
 func digits(text string) (int64, bool) {

@@ -18,7 +18,6 @@ type Parts struct {
 	Ring      Ring
 	Peers     Peers
 	Renderer  Renderer
-	Usage     Usage
 	Observer  Observer
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -34,6 +33,7 @@ type Policy struct {
 // Edge answers delivery requests. Make it with New; it is safe for concurrent use.
 type Edge struct {
 	Parts
+	hot    hotTable
 	asking flights // may ask other nodes
 	local  flights // works here; peers join these only, so that two nodes never wait for each other
 }
@@ -49,7 +49,7 @@ func New(p Parts) *Edge {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	return &Edge{Parts: p}
+	return &Edge{Parts: p, hot: newHotTable()}
 }
 
 // Tier says where an answer came from, nearest first.

@@ -32,35 +32,36 @@ import (
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	keys    *signing.Keyring
 	client  *http.Client
 	edge    *edge.Edge
 	mu      sync.Mutex
-	names   map[string]*wire.Manifest
+	names   map[string]*edge.Known
 	blobs   map[string][]byte
 	looked  atomic.Int64 // catalog look-ups
 	renders atomic.Int64
 	asked   atomic.Int64 // requests to peers
-	usage   atomic.Int64 // bytes counted
+	meter   edge.Counter
 	render  func(ctx context.Context, job edge.Job) ([]byte, error)
 	owners  []edge.Peer
 	peer    func(ctx context.Context, peer edge.Peer, job edge.Job) (*edge.Object, error)
-	lookup  func(name string) (*wire.Manifest, error) // replaces the catalog, nil for names
+	lookup  func(name string) (*edge.Known, error) // replaces the catalog, nil for names
+	stale   bool                                   // the feed is silent
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	keys, err := signing.New([]wire.Key{{ID: "k1", Secret: []byte(strings.Repeat("s", 32))}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, keys: keys, names: map[string]*wire.Manifest{}, blobs: map[string][]byte{}}
+	w := &world{t: t, keys: keys, names: map[string]*edge.Known{}, blobs: map[string][]byte{}}
 	w.render = func(_ context.Context, job edge.Job) ([]byte, error) {
 		return []byte("rendered " + job.Spec.String()), nil
 	}
 	w.edge = edge.New(edge.Parts{Catalog: w, Keys: func() *signing.Keyring { return w.keys }, Memory: &store{}, Disk: &store{},
 		Originals: w, Ring: ringFunc(func(string) []edge.Peer { return w.owners }), Peers: peersOf{w}, Renderer: rendererOf{w},
-		Usage: w, Observer: silent{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+		Observer: silent{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 		Policy: edge.Policy{Deadline: 5 * time.Second}})
 	w.serve()
 	return w
@@ -92,7 +93,11 @@ func (w *world) add(name string, content []byte, change func(*wire.Manifest)) *w
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.names[name], w.blobs[m.Source.Digest] = m, content
+	if before := w.names[name]; before != nil {
+		before.Outdate()
+	}
+	w.names[name] = &edge.Known{Manifest: *m, Meter: &w.meter}
+	w.blobs[m.Source.Digest] = content
 	return m
 }
 
@@ -133,7 +138,7 @@ func (w *world) do(method, target string, headers ...string) answer {
 	return answer{resp, string(body)}
 }
 
-func (w *world) Find(_ context.Context, name wire.Name) (*wire.Manifest, error) {
+func (w *world) Find(_ context.Context, name wire.Name) (*edge.Known, error) {
 	w.looked.Add(1)
 	if w.lookup != nil {
 		return w.lookup(name.Name)
@@ -165,7 +170,7 @@ func (w *world) blob(src *wire.Source) []byte {
 	return w.blobs[src.Digest]
 }
 
-func (w *world) Count(_ string, _, bytes int64) { w.usage.Add(bytes) }
+func (w *world) Fresh(time.Time) bool { return !w.stale }
 
 type rendererOf struct{ *world }
 

@@ -2,6 +2,8 @@ package edge
 
 import (
 	"context"
+	"sync"
+	"unsafe"
 
 	"github.com/valyala/fasthttp"
 
@@ -10,41 +12,50 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
-// Serve answers one request: parse, prove, look up, allow, find, respond.
+// Serve answers one request: the way it was answered before, or parse, prove, look up, allow, find, respond.
 func (e *Edge) Serve(c *fasthttp.RequestCtx) {
-	start := e.Now()
-	r := answer{edge: e, c: c, start: start}
-	defer r.done()
+	r := answers.Get().(*answer)
+	*r = answer{edge: e, c: c, start: e.Now()}
+	if !e.serveHot(r) {
+		e.serveAnew(r)
+	}
+	r.done()
+	*r = answer{} // the pool must not hold on to manifests
+	answers.Put(r)
+}
+
+var answers = sync.Pool{New: func() any { return new(answer) }}
+
+func (e *Edge) serveAnew(r *answer) {
 	if !r.methodAllowed() {
 		return
 	}
-	target := string(c.Request.Header.RequestURI()) // flights and logs outlive the request's buffer: copy
+	target := string(r.c.Request.Header.RequestURI()) // outlives the request's buffer: copy
 	req, err := delivery.Parse(target)
-	r.negotiated = req.Spec.Format == transform.FormatAuto
+	r.req, r.negotiated = req, req.Spec.Format == transform.FormatAuto
 	if err != nil {
 		r.fail(asError(err))
 		return
 	}
-	r.req = req
-	if err := e.prove(req.Signature, start); err != nil { // before any look-up: a bad signature learns nothing
+	if err := e.prove(req.Signature, r.start); err != nil { // before any look-up: a bad signature learns nothing
 		r.fail(err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), e.Policy.Deadline)
 	defer cancel()
-	if r.manifest, err = e.Catalog.Find(ctx, req.Name); err != nil {
+	if r.known, err = e.Catalog.Find(ctx, req.Name); err != nil {
 		r.fail(err)
 		return
 	}
-	if err := allow(r.manifest, req.Signature, start); err != nil {
+	if err := allow(&r.known.Manifest, req.Signature, r.start); err != nil {
 		r.fail(err)
 		return
 	}
-	if !req.Transformed && r.manifest.Source.CleanBytes > wholeBytes {
+	if !req.Transformed && r.known.Source.CleanBytes > wholeBytes {
 		r.stream()
 		return
 	}
-	job, err := settle(req, r.manifest, c.Request.Header.Peek("Accept"))
+	job, err := settle(req, &r.known.Manifest, acceptOf(&r.c.Request.Header))
 	if err != nil {
 		r.fail(err)
 		return
@@ -54,22 +65,32 @@ func (e *Edge) Serve(c *fasthttp.RequestCtx) {
 		r.fail(err)
 		return
 	}
-	r.send(got)
+	r.prepare(got.obj.MediaType, got.obj.ETag)
+	e.remember(r, target, job, got.obj)
+	r.tier = got.tier
+	r.entity(got.obj.ETag, int64(len(got.obj.Body)), got.obj)
 }
 
 // settle turns the wish into the job that names its result.
-func settle(req delivery.Request, m *wire.Manifest, accept []byte) (Job, error) {
+func settle(req delivery.Request, m *wire.Manifest, accept transform.Accept) (Job, error) {
 	job := Job{Source: &m.Source}
 	if !req.Transformed {
 		return job, nil
 	}
 	picture := m.Source.Picture()
-	job.Spec = req.Spec.Settle(picture, transform.ParseAccept(string(accept)))
+	job.Spec = req.Spec.Settle(picture, accept)
 	if _, err := job.Spec.Layout(picture); err != nil {
 		return Job{}, asError(err)
 	}
 	return job, nil
 }
+
+func acceptOf(h *fasthttp.RequestHeader) transform.Accept {
+	return transform.ParseAccept(unsafeString(h.Peek("Accept"))) // looked at, not kept
+}
+
+// unsafeString views bytes as text without a copy. The text must not outlive the bytes.
+func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // find gives the job's result from wherever it is nearest.
 func (e *Edge) find(ctx context.Context, job Job) (found, error) {

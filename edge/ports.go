@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"os"
+	"sync/atomic"
+	"time"
 
 	"github.com/pictor/pictor/shared/transform"
 	"github.com/pictor/pictor/shared/wire"
@@ -27,10 +29,38 @@ func (o *Object) Bytes() int64 { return int64(len(o.Body) + len(o.ETag) + len(o.
 
 // Catalog finds what a public name means, fresh to within a second while the change feed is alive.
 type Catalog interface {
-	// Find gives the Manifest, or an error of Kind NotFound, or Unavailable when the origin cannot be asked. A private
-	// asset is never answered from memory that the feed does not vouch for; a public one is, for a bounded time.
-	Find(ctx context.Context, name wire.Name) (*wire.Manifest, error)
+	// Find gives what is known of the name, or an error of Kind NotFound, or Unavailable when the origin cannot be
+	// asked. A private asset is never answered from memory that the feed does not vouch for; a public one is, for a
+	// bounded time.
+	Find(ctx context.Context, name wire.Name) (*Known, error)
+	// Fresh reports whether the feed vouches, at this moment, for every Known that is current.
+	Fresh(now time.Time) bool
 }
+
+// Known is a Manifest as a Catalog holds it. The hot path keeps it and asks two atomics instead of looking it up again.
+type Known struct {
+	wire.Manifest
+	Meter    *Counter // of the account; never nil
+	outdated atomic.Bool
+}
+
+// Outdate marks that the name has changed since: the Catalog does so before it forgets the Known.
+func (k *Known) Outdate() { k.outdated.Store(true) }
+
+// Current reports whether no change of the name is known.
+func (k *Known) Current() bool { return !k.outdated.Load() }
+
+// Counter counts what one account's pictures cost. Add never blocks.
+type Counter struct{ requests, bytes atomic.Int64 }
+
+// Add counts one answer with so many body bytes.
+func (c *Counter) Add(bytes int64) {
+	c.requests.Add(1)
+	c.bytes.Add(bytes)
+}
+
+// Take gives the counts and begins anew.
+func (c *Counter) Take() (requests, bytes int64) { return c.requests.Swap(0), c.bytes.Swap(0) }
 
 // Memory keeps hot Objects. Get after Set may miss: admission is the cache's business. Safe for concurrent use.
 type Memory interface {
@@ -79,11 +109,6 @@ type Peers interface {
 type Renderer interface {
 	// Render reads the source from file, which it does not close, and gives the encoded bytes.
 	Render(ctx context.Context, job Job, file *os.File) ([]byte, error)
-}
-
-// Usage counts what was served, per account. Count never blocks.
-type Usage interface {
-	Count(account string, requests, bytes int64)
 }
 
 // Origin is what the edge asks the control plane for blobs.

@@ -21,7 +21,7 @@ type answer struct {
 	c          *fasthttp.RequestCtx
 	start      time.Time
 	req        delivery.Request
-	manifest   *wire.Manifest
+	known      *Known
 	negotiated bool // the format depends on Accept
 	tier       Tier
 	bytes      int64 // body bytes to be sent
@@ -50,38 +50,53 @@ func (r *answer) methodAllowed() bool {
 
 const allowedMethods = "GET, HEAD, OPTIONS"
 
-// send answers with an Object: whole, in part, or not at all where the client has it.
-func (r *answer) send(got found) {
-	r.tier = got.tier
-	r.entity(got.obj.MediaType, got.obj.ETag, int64(len(got.obj.Body)), func(from, length int64) {
-		r.c.Response.SetBodyRaw(got.obj.Body[from : from+length])
-	})
-}
-
 // stream answers with a large untransformed picture, read as it is sent.
 func (r *answer) stream() {
 	r.tier = TierSource
-	src := &r.manifest.Source
-	r.entity(src.Picture().Format.MediaType(), ETag(src.CleanDigest), src.CleanBytes, func(from, length int64) {
-		r.c.Response.SetBodyStream(r.edge.slices(r.req, r.manifest, from, length), int(length))
-	})
+	src := &r.known.Source
+	etag := ETag(src.CleanDigest)
+	r.prepare(src.Picture().Format.MediaType(), etag)
+	r.entity(etag, src.CleanBytes, streamed{r})
 }
 
-// entity settles conditions and ranges for a body of this size; put hands over the part to be sent.
-func (r *answer) entity(mediaType, etag string, size int64, put func(from, length int64)) {
-	in, h := &r.c.Request.Header, &r.c.Response.Header
-	modified := time.Unix(r.manifest.UpdatedAt, 0)
+// body hands over a part of an answer's body.
+type body interface {
+	put(resp *fasthttp.Response, from, length int64)
+}
+
+func (o *Object) put(resp *fasthttp.Response, from, length int64) {
+	resp.SetBodyRaw(o.Body[from : from+length])
+}
+
+type streamed struct{ *answer }
+
+func (s streamed) put(resp *fasthttp.Response, from, length int64) {
+	resp.SetBodyStream(s.edge.slices(s.req, &s.known.Manifest, from, length), int(length))
+}
+
+// prepare sets the headers that do not depend on conditions and ranges: what serveHot remembers.
+func (r *answer) prepare(mediaType, etag string) {
+	h := &r.c.Response.Header
 	r.common()
 	h.Set("ETag", etag)
-	h.SetLastModified(modified)
-	h.Set("Cache-Control", r.cacheControl())
+	h.SetLastModified(r.modified())
+	r.setCacheControl(&r.req)
 	h.Set("Accept-Ranges", "bytes")
-	if notModified(in, etag, modified) {
+	h.SetContentType(mediaType)
+}
+
+func (r *answer) modified() time.Time { return time.Unix(r.known.UpdatedAt, 0) }
+
+// entity settles conditions and ranges for a body of this size; the headers are prepared.
+func (r *answer) entity(etag string, size int64, b body) {
+	in, h := &r.c.Request.Header, &r.c.Response.Header
+	if notModified(in, etag, r.modified) {
+		h.SetContentType("")
 		r.c.Response.SkipBody = true
 		r.c.SetStatusCode(fasthttp.StatusNotModified)
 		return
 	}
-	from, length, verdict := readRange(in, size, etag, modified)
+	from, length, verdict := readRange(in, size, etag, r.modified)
 	switch verdict {
 	case rangeUnsatisfiable:
 		h.Set("Content-Range", fmt.Sprintf("bytes */%d", size))
@@ -93,8 +108,7 @@ func (r *answer) entity(mediaType, etag string, size int64, put func(from, lengt
 	case rangeNone:
 		length = size
 	}
-	h.SetContentType(mediaType)
-	put(from, length)
+	b.put(&r.c.Response, from, length)
 	if !r.c.IsHead() {
 		r.bytes = length
 	}
@@ -123,31 +137,50 @@ const (
 	notFoundAge     = 10 * time.Second
 )
 
-// cacheControl never outlives the signature.
-func (r *answer) cacheControl() string {
-	m := r.manifest
-	age, suffix := r.edge.Policy.PublicAge, fmt.Sprintf(", stale-while-revalidate=%[1]d, stale-if-error=%[1]d", seconds(staleAge))
+// setCacheControl says how long the answer may be kept: never longer than the signature or the asset lives.
+func (r *answer) setCacheControl(req *delivery.Request) {
+	m := &r.known.Manifest
+	age, suffix := r.edge.Policy.PublicAge, staleSuffix
 	switch {
-	case r.req.Version == "":
-	case r.req.Version == strconv.FormatInt(m.Version, 10):
+	case req.Version == "":
+	case req.Version == strconv.FormatInt(m.Version, 10):
 		age, suffix = immutableAge, ", immutable"
 	default:
 		age, suffix = otherVersionAge, ""
 	}
+	left := lifeLeft(req, m, r.start)
+	scope := "public, max-age="
+	switch {
+	case m.Visibility != wire.Public:
+		scope, age, suffix = "private, max-age=", left, ""
+	case left < age+staleAge:
+		age, suffix = min(age, left), ""
+	}
+	value := append(make([]byte, 0, 96), scope...)
+	value = strconv.AppendInt(value, seconds(age), 10)
+	value = append(value, suffix...)
+	r.c.Response.Header.SetCanonical(headerCacheControl, value)
+}
+
+var headerCacheControl = []byte("Cache-Control")
+
+var staleSuffix = fmt.Sprintf(", stale-while-revalidate=%[1]d, stale-if-error=%[1]d", seconds(staleAge))
+
+// changing reports whether the Cache-Control of an answer depends on the clock.
+func changing(req *delivery.Request, m *wire.Manifest) bool {
+	return req.Signature.Given || m.ExpiresAt != 0
+}
+
+// lifeLeft is how long from now on the signature and the asset are valid.
+func lifeLeft(req *delivery.Request, m *wire.Manifest, now time.Time) time.Duration {
 	left := time.Duration(math.MaxInt64)
-	if r.req.Signature.Given {
-		left = time.Unix(r.req.Signature.Fields.Expires, 0).Sub(r.start)
+	if req.Signature.Given {
+		left = time.Unix(req.Signature.Fields.Expires, 0).Sub(now)
 	}
 	if m.ExpiresAt != 0 {
-		left = min(left, time.Unix(m.ExpiresAt, 0).Sub(r.start))
+		left = min(left, time.Unix(m.ExpiresAt, 0).Sub(now))
 	}
-	if m.Visibility != wire.Public {
-		return fmt.Sprintf("private, max-age=%d", seconds(max(0, left)))
-	}
-	if left < age+staleAge {
-		age, suffix = min(age, max(0, left)), ""
-	}
-	return fmt.Sprintf("public, max-age=%d%s", seconds(age), suffix)
+	return max(0, left)
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
@@ -212,8 +245,8 @@ func (r *answer) done() {
 	e, status := r.edge, r.c.Response.StatusCode()
 	took := e.Now().Sub(r.start)
 	e.Observer.Served(r.tier, status, r.bytes, took)
-	if r.manifest != nil && r.err == nil {
-		e.Usage.Count(r.manifest.Account, 1, r.bytes)
+	if r.known != nil && r.err == nil {
+		r.known.Meter.Add(r.bytes)
 	}
 	r.log(status, took)
 }

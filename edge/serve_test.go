@@ -35,8 +35,8 @@ func TestDelivers(t *testing.T) {
 	if n := w.renders.Load(); n != 1 {
 		t.Errorf("%d renders of one picture", n)
 	}
-	if want := int64(len(whole.body) + 4*len(small.body)); w.usage.Load() != want {
-		t.Errorf("counted %d bytes, want %d", w.usage.Load(), want)
+	if requests, bytes := w.meter.Take(); requests != 5 || bytes != int64(len(whole.body)+4*len(small.body)) {
+		t.Errorf("counted %d requests, %d bytes", requests, bytes)
 	}
 }
 
@@ -384,13 +384,13 @@ func TestPeersNeverWaitForEachOther(t *testing.T) {
 func TestLongDownloadEndsWhenThePictureIsHidden(t *testing.T) {
 	w := newWorld(t)
 	m := w.add("big", make([]byte, 8<<20), nil)
-	hidden := *m
+	shown, hidden := &edge.Known{Manifest: *m, Meter: &w.meter}, &edge.Known{Manifest: *m, Meter: &w.meter}
 	hidden.Visibility = wire.Private
-	w.lookup = func(string) (*wire.Manifest, error) {
+	w.lookup = func(string) (*edge.Known, error) {
 		if w.looked.Load() > 4 {
-			return &hidden, nil
+			return hidden, nil
 		}
-		return m, nil
+		return shown, nil
 	}
 	req, err := http.NewRequest("GET", "http://edge/v1/image/big", nil)
 	if err != nil {

@@ -48,5 +48,5 @@ func (s *slices) check() error {
 	if now.Source.Digest != s.manifest.Source.Digest {
 		return errNotFound // replaced: the rest would not fit to what was sent
 	}
-	return allow(now, s.req.Signature, s.edge.Now())
+	return allow(&now.Manifest, s.req.Signature, s.edge.Now())
 }

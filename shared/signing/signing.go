@@ -39,8 +39,19 @@ type Keyring struct {
 
 type key struct {
 	id   string
-	macs *sync.Pool // of hash.Hash keyed with the secret: keying costs two of the four compressions
+	macs *sync.Pool // of *mac
 }
+
+// mac is a keyed hash with room for its input and output: keying costs two of the four compressions, and signatures
+// are checked on the hot path.
+type mac struct {
+	hash.Hash
+	text   []byte
+	sum    []byte
+	digits [2 * sha256.Size]byte
+}
+
+func newMAC(secret []byte) *mac { return &mac{Hash: hmac.New(sha256.New, secret)} }
 
 // New makes a Keyring of at least one key. Ids are 1 to 16 of [a-z0-9], all different; secrets have at least
 // MinSecretBytes.
@@ -61,7 +72,7 @@ func New(keys []wire.Key) (*Keyring, error) {
 				len(k.Secret))
 		}
 		secret := append([]byte(nil), k.Secret...) // the caller may wipe its copy
-		ring.keys = append(ring.keys, key{k.ID, &sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}})
+		ring.keys = append(ring.keys, key{k.ID, &sync.Pool{New: func() any { return newMAC(secret) }}})
 	}
 	return ring, nil
 }
@@ -82,8 +93,9 @@ func (r *Keyring) find(id string) *key {
 // Sign gives «<key id>.<64 lower-case hex digits>».
 func (r *Keyring) Sign(f Fields) string {
 	k := &r.keys[0]
-	digits := k.sign(f)
-	return k.id + "." + string(digits[:])
+	m := k.macs.Get().(*mac)
+	defer k.macs.Put(m)
+	return k.id + "." + string(m.sign(k.id, f))
 }
 
 // Verify reports whether sig is the one spelling of the signature of f under a key of the ring. It does not look at
@@ -97,29 +109,23 @@ func (r *Keyring) Verify(f Fields, sig string) bool {
 	if k == nil {
 		return false
 	}
-	want := k.sign(f)
-	return subtle.ConstantTimeCompare(want[:], []byte(got)) == 1
+	m := k.macs.Get().(*mac)
+	defer k.macs.Put(m)
+	return subtle.ConstantTimeCompare(m.sign(k.id, f), []byte(got)) == 1
 }
 
-// sign is the MAC in hex over the newline-joined fields. No field holds a newline: names and scopes come from request
-// targets, which cannot.
-func (k *key) sign(f Fields) (digits [2 * sha256.Size]byte) {
-	mac := k.macs.Get().(hash.Hash)
-	defer k.macs.Put(mac)
-	mac.Reset()
-	buf := make([]byte, 0, 256)
-	for i, field := range [...]string{version, k.id, "", f.Dialect, f.Name, f.Scope} {
-		if i > 0 {
-			buf = append(buf, '\n')
-		}
-		if i == 2 {
-			buf = strconv.AppendInt(buf, f.Expires, 10)
-			continue
-		}
-		buf = append(buf, field...)
-	}
-	mac.Write(buf)
-	var sum [sha256.Size]byte
-	hex.Encode(digits[:], mac.Sum(sum[:0]))
-	return digits
+// sign gives the MAC in hex over the newline-joined fields; the result is valid until the next call. No field holds a
+// newline: names and scopes come from request targets, which cannot.
+func (m *mac) sign(keyID string, f Fields) []byte {
+	text := append(m.text[:0], version...)
+	text = append(append(text, '\n'), keyID...)
+	text = strconv.AppendInt(append(text, '\n'), f.Expires, 10)
+	text = append(append(text, '\n'), f.Dialect...)
+	text = append(append(text, '\n'), f.Name...)
+	m.text = append(append(text, '\n'), f.Scope...)
+	m.Reset()
+	m.Write(m.text)
+	m.sum = m.Sum(m.sum[:0])
+	hex.Encode(m.digits[:], m.sum)
+	return m.digits[:]
 }

@@ -131,7 +131,7 @@ func (n *node) ready(ctx context.Context) error {
 		return errors.New("draining")
 	case n.catalog.Keys() == nil:
 		return errors.New("the signing keys are not known yet")
-	case !n.catalog.Fresh():
+	case !n.catalog.Fresh(time.Now()):
 		return errors.New("the origin's change feed is silent")
 	}
 	return n.pool.Check(ctx)

@@ -53,8 +53,8 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	metrics := ops.NewMetrics()
 	origin := originhttp.New(cfg.Origin, clientTLS)
 	closing.add(func() error { origin.Close(); return nil })
-	known := catalog.New(origin, catalog.Options{StaleFor: cfg.StaleFor, Log: log})
 	meter := usage.New(nodeName(cfg), origin, log, time.Now)
+	known := catalog.New(origin, catalog.Options{StaleFor: cfg.StaleFor, Meter: meter.Counter, Log: log})
 	memory, err := memcache.New(memcache.Options{MaxBytes: cfg.MemoryBytes})
 	if err != nil {
 		return fmt.Errorf("PICTOR_EDGE_MEMORY_BYTES: %w", err)
@@ -94,7 +94,6 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Ring:      members,
 		Peers:     peers,
 		Renderer:  pool,
-		Usage:     meter,
 		Observer:  metrics,
 		Log:       log,
 		Policy:    edge.Policy{PublicAge: cfg.PublicAge},

@@ -30,8 +30,10 @@ type Options struct {
 	Entries  int           // names remembered, also unknown ones; default 100 000
 	Lease    time.Duration // a feed silent for longer vouches for nothing; default 5 s
 	StaleFor time.Duration // how long public assets are served without a feed; default 1 h
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Meter gives the counter of an account; by default nothing is counted.
+	Meter func(account string) *edge.Counter
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Catalog implements edge.Catalog. Run keeps it fresh.
@@ -51,10 +53,10 @@ type Catalog struct {
 	purges  uint64 // how often everything was forgotten: look-ups begun before must not be kept
 }
 
-// entry is what a name meant at change number seq; a nil manifest means «nothing».
+// entry is what a name meant at change number seq; a nil known means «nothing».
 type entry struct {
-	manifest *wire.Manifest
-	seq      uint64
+	known *edge.Known
+	seq   uint64
 }
 
 // New makes a Catalog that knows nothing yet.
@@ -68,13 +70,16 @@ func New(origin Origin, opt Options) *Catalog {
 	if opt.StaleFor == 0 {
 		opt.StaleFor = time.Hour
 	}
+	if opt.Meter == nil {
+		opt.Meter = func(string) *edge.Counter { return new(edge.Counter) }
+	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	entries, err := lru.New[wire.Name, entry](opt.Entries)
+	entries, err := lru.NewWithEvict(opt.Entries, func(_ wire.Name, e entry) { e.outdate() })
 	if err != nil {
 		panic(err) // only for sizes that are not positive
 	}
@@ -87,16 +92,16 @@ func (c *Catalog) Keys() *signing.Keyring { return c.keys.Load() }
 // Lookups counts the manifests asked of the origin.
 func (c *Catalog) Lookups() int64 { return c.asked.Load() }
 
-// Fresh reports whether the feed vouches for what is remembered.
-func (c *Catalog) Fresh() bool { return c.silence() <= c.opt.Lease }
+// Fresh implements edge.Catalog.
+func (c *Catalog) Fresh(now time.Time) bool { return c.silence(now) <= c.opt.Lease }
 
 // silence is how long ago the feed last vouched for everything.
-func (c *Catalog) silence() time.Duration {
-	return c.opt.Now().Sub(time.Unix(0, c.heard.Load()))
+func (c *Catalog) silence(now time.Time) time.Duration {
+	return time.Duration(now.UnixNano() - c.heard.Load())
 }
 
 // Find implements edge.Catalog.
-func (c *Catalog) Find(ctx context.Context, name wire.Name) (*wire.Manifest, error) {
+func (c *Catalog) Find(ctx context.Context, name wire.Name) (*edge.Known, error) {
 	known, ok := c.entries.Get(name)
 	if ok && c.usable(known) {
 		return known.result()
@@ -110,20 +115,20 @@ func (c *Catalog) Find(ctx context.Context, name wire.Name) (*wire.Manifest, err
 
 // usable: everything while the feed is alive; without it public assets only, for a while.
 func (c *Catalog) usable(e entry) bool {
-	silence := c.silence()
+	silence := c.silence(c.opt.Now())
 	if silence <= c.opt.Lease {
 		return true
 	}
-	return silence <= c.opt.StaleFor && e.manifest != nil && e.manifest.Visibility == wire.Public
+	return silence <= c.opt.StaleFor && e.known != nil && e.known.Visibility == wire.Public
 }
 
 var errNotFound = &edge.Error{Kind: edge.NotFound, Message: "no such image"}
 
-func (e entry) result() (*wire.Manifest, error) {
-	if e.manifest == nil {
+func (e entry) result() (*edge.Known, error) {
+	if e.known == nil {
 		return nil, errNotFound
 	}
-	return e.manifest, nil
+	return e.known, nil
 }
 
 // ask looks the name up at the origin; callers that want one name share a look-up.
@@ -156,9 +161,12 @@ func (c *Catalog) lookUp(ctx context.Context, name wire.Name) (entry, error) {
 		if err != nil {
 			return entry{}, err
 		}
-		e := entry{m, seq}
-		if c.keep(name, e, purges) {
-			return e, nil
+		e := entry{seq: seq}
+		if m != nil {
+			e.known = &edge.Known{Manifest: *m, Meter: c.opt.Meter(m.Account)}
+		}
+		if kept, ok := c.keep(name, e, purges); ok {
+			return kept, nil
 		}
 	}
 	return entry{}, &edge.Error{Kind: edge.Unavailable, Message: "the image changes too quickly"}
@@ -170,17 +178,28 @@ func (c *Catalog) purgeCount() uint64 {
 	return c.purges
 }
 
-// keep remembers an entry, unless a newer change of the name is known.
-func (c *Catalog) keep(name wire.Name, e entry, purges uint64) bool {
+// keep remembers an entry, unless a newer change of the name is known. It gives the entry that is remembered now.
+func (c *Catalog) keep(name wire.Name, e entry, purges uint64) (entry, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.purges != purges || e.seq < c.recent.after(name) {
-		return false
+		return entry{}, false
 	}
-	if known, ok := c.entries.Peek(name); !ok || known.seq <= e.seq {
-		c.entries.Add(name, e)
+	before, ok := c.entries.Peek(name)
+	if ok && before.seq > e.seq {
+		return before, true
 	}
-	return true
+	before.outdate()
+	c.entries.Add(name, e)
+	return e, true
+}
+
+// outdate tells those who hold on to what was known. Also an entry that gives way to others for want of room: from
+// then on nobody here would notice its changes.
+func (e entry) outdate() {
+	if e.known != nil {
+		e.known.Outdate()
+	}
 }
 
 func clone(s string) string { return string(append([]byte(nil), s...)) }

@@ -188,7 +188,7 @@ func TestWithoutAFeed(t *testing.T) {
 			t.Errorf("within the lease: %s", got)
 		}
 		time.Sleep(2 * time.Second)
-		if c.Fresh() {
+		if c.Fresh(time.Now()) {
 			t.Error("fresh without a feed")
 		}
 		for id, want := range map[string]string{"open": wire.Public, "secret": "unavailable", "other": "unavailable"} {
@@ -206,8 +206,8 @@ func TestWithoutAFeed(t *testing.T) {
 		o.set("open", wire.Private) // while nobody listens
 		o.setDown(false)
 		time.Sleep(3 * time.Second)
-		if got := find(c, "open"); got != wire.Private || !c.Fresh() {
-			t.Errorf("after the feed came back: %s, fresh %v", got, c.Fresh())
+		if got := find(c, "open"); got != wire.Private || !c.Fresh(time.Now()) {
+			t.Errorf("after the feed came back: %s, fresh %v", got, c.Fresh(time.Now()))
 		}
 	})
 }

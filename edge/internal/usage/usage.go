@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/shared/wire"
 )
 
@@ -18,40 +19,36 @@ type Sender interface {
 }
 
 // maxPending bounds the batches that wait for an origin that is away: at one a second, some hours. Beyond it counts
-// pile up in the current batch instead.
+// pile up in the counters instead.
 const maxPending = 10_000
 
-// Meter implements edge.Usage.
+// Meter counts by account. Its counters are handed out once and then counted on without it.
 type Meter struct {
 	edge   string
 	sender Sender
 	log    *slog.Logger
 	now    func() time.Time
 
-	mu      sync.Mutex // never held across I/O
-	current map[slot]*wire.Usage
-	pending []wire.UsageBatch // oldest first
+	mu       sync.Mutex // never held across I/O
+	accounts map[string]*edge.Counter
+	pending  []wire.UsageBatch // oldest first
 }
-
-type slot struct{ account, day string }
 
 // New makes a Meter for the named edge.
-func New(edge string, sender Sender, log *slog.Logger, now func() time.Time) *Meter {
-	return &Meter{edge: edge, sender: sender, log: log, now: now, current: make(map[slot]*wire.Usage)}
+func New(name string, sender Sender, log *slog.Logger, now func() time.Time) *Meter {
+	return &Meter{edge: name, sender: sender, log: log, now: now, accounts: make(map[string]*edge.Counter)}
 }
 
-// Count adds to the account's usage of today (UTC).
-func (m *Meter) Count(account string, requests, bytes int64) {
-	key := slot{account, m.now().UTC().Format(time.DateOnly)}
+// Counter gives the account's counter, the same each time.
+func (m *Meter) Counter(account string) *edge.Counter {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	u := m.current[key]
-	if u == nil {
-		u = &wire.Usage{Account: key.account, Day: key.day}
-		m.current[key] = u
+	c := m.accounts[account]
+	if c == nil {
+		c = new(edge.Counter)
+		m.accounts[account] = c
 	}
-	u.Requests += requests
-	u.Bytes += bytes
+	return c
 }
 
 // Run reports every interval until ctx ends. Call Flush afterwards.
@@ -87,19 +84,24 @@ func (m *Meter) Flush(ctx context.Context) error {
 	}
 }
 
-// seal turns the current counts into a batch with an id of its own.
+// seal turns the current counts into a batch with an id of its own. They count for the day (UTC) on which they are
+// sealed: with reports each second, what a midnight gets wrong is a second.
 func (m *Meter) seal() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.current) == 0 || len(m.pending) >= maxPending {
+	if len(m.pending) >= maxPending {
 		return
 	}
 	batch := wire.UsageBatch{ID: m.edge + "-" + rand.Text(), Edge: m.edge}
-	for _, u := range m.current {
-		batch.Entries = append(batch.Entries, *u)
+	day := m.now().UTC().Format(time.DateOnly)
+	for account, counter := range m.accounts {
+		if requests, bytes := counter.Take(); requests > 0 {
+			batch.Entries = append(batch.Entries, wire.Usage{Account: account, Day: day, Requests: requests, Bytes: bytes})
+		}
 	}
-	clear(m.current)
-	m.pending = append(m.pending, batch)
+	if len(batch.Entries) > 0 {
+		m.pending = append(m.pending, batch)
+	}
 }
 
 func (m *Meter) oldest() (wire.UsageBatch, bool) {

@@ -52,7 +52,7 @@ func TestEverythingCountsOnce(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 1000 {
-				m.Count("a", 1, 10)
+				m.Counter("a").Add(10)
 			}
 		})
 	}
@@ -61,14 +61,14 @@ func TestEverythingCountsOnce(t *testing.T) {
 		if m.Flush(ctx) == nil {
 			t.Fatal("a lost answer went unnoticed")
 		}
-		m.Count("b", 1, 5)
+		m.Counter("b").Add(5)
 	}
 	l.down = true
 	if m.Flush(ctx) == nil {
 		t.Fatal("no error from an origin that is down")
 	}
 	now = now.Add(24 * time.Hour)
-	m.Count("a", 1, 7)
+	m.Counter("a").Add(7)
 	l.down = false
 	if err := m.Flush(ctx); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -30,15 +31,19 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	if err != nil {
 		return err
 	}
-	blobs, err := diskblob.Open(filepath.Join(cfg.Data, "blobs"))
-	if err != nil {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("PICTOR_ORIGIN_DATA: %w", err)
 	}
+	// The store first: its lock keeps a second origin from sweeping up the uploads that the first one is staging.
 	store, err := sqlstore.Open(ctx, filepath.Join(cfg.Data, "pictor.db"))
 	if err != nil {
 		return fmt.Errorf("PICTOR_ORIGIN_DATA: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	blobs, err := diskblob.Open(filepath.Join(cfg.Data, "blobs"))
+	if err != nil {
+		return fmt.Errorf("PICTOR_ORIGIN_DATA: %w", err)
+	}
 	core, err := origin.New(ctx, origin.Config{
 		Store:          store,
 		Blobs:          blobs,
