@@ -11,6 +11,9 @@ MODULES := shared origin edge bench
 export CGO_ENABLED := 1
 export PKG_CONFIG_PATH := $(VIPS)/lib/pkgconfig
 export PICTOR_BIN := $(BIN)
+# Go's build cache does not see what pkg-config says: without this a second clone would link against the first one's
+# libvips.
+export CGO_CPPFLAGS := -DPICTOR_LIBVIPS=$(VIPS)@$(shell cksum < deploy/libvips/package-lock.json | cut -d' ' -f1)
 
 # What «make run» and «make demo» take, see README.
 EDGES ?= 1

@@ -105,7 +105,8 @@ type Peers interface {
 	Chunk(ctx context.Context, peer Peer, src *wire.Source, i int) ([]byte, error)
 }
 
-// Renderer makes pictures. Errors are of Kind Damaged (the pixels cannot be decoded), Overloaded, Timeout, or Internal.
+// Renderer makes pictures. Errors are of Kind Damaged (the pixels cannot be decoded), Invalid (the Spec has no Layout),
+// Overloaded, Timeout, Unavailable (closing, or nobody waits any more), or Internal.
 type Renderer interface {
 	// Render reads the source from file, which it does not close, and gives the encoded bytes.
 	Render(ctx context.Context, job Job, file *os.File) ([]byte, error)
