@@ -2,7 +2,10 @@
 // added, never given a new meaning: new programs talk to old ones.
 package wire
 
-import "github.com/pictor/pictor/shared/transform"
+import (
+	"github.com/pictor/pictor/shared/limit"
+	"github.com/pictor/pictor/shared/transform"
+)
 
 // ChunkBytes is the size of the pieces of a blob that have a hash of their own; the last one may be shorter.
 const ChunkBytes = 1 << 20
@@ -34,6 +37,15 @@ type Manifest struct {
 	UpdatedAt  int64  `json:"updated_at"`           // Unix seconds, for Last-Modified
 	ExpiresAt  int64  `json:"expires_at,omitempty"` // Unix seconds; 0 never
 	Source     Source `json:"source"`
+	// Limits of the account. An edge keeps to those it read last, whichever name they came with: to change an
+	// account's limits, let one of its names change.
+	Limits *AccountLimits `json:"limits,omitempty"`
+}
+
+// AccountLimits are kept by each edge by itself, over all names of an account. What is left out is not limited.
+type AccountLimits struct {
+	Requests limit.Rate `json:"requests,omitzero"` // answers of any kind
+	Misses   limit.Rate `json:"misses,omitzero"`   // renders and look-ups that its pictures cause
 }
 
 // Source describes an uploaded blob: all that is needed to fetch, check, clean and render it, and nothing about who
