@@ -34,7 +34,8 @@ type Usage struct {
 	Account  string `json:"account"`
 	Day      string `json:"day"` // UTC, YYYY-MM-DD
 	Requests int64  `json:"requests"`
-	Bytes    int64  `json:"bytes"` // body bytes sent
+	Bytes    int64  `json:"bytes"`             // body bytes sent
+	Renders  int64  `json:"renders,omitempty"` // answers that had to be rendered
 }
 
 // NotFound is the body of a 404 to a manifest look-up: Seq is the change-log number it was read at.

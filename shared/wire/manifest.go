@@ -40,6 +40,8 @@ type Manifest struct {
 	// Limits of the account. An edge keeps to those it read last, whichever name they came with: to change an
 	// account's limits, let one of its names change.
 	Limits *AccountLimits `json:"limits,omitempty"`
+	// Profile is there in NamespaceProfile only, and then nothing else but Account is.
+	Profile *Profile `json:"profile,omitempty"`
 }
 
 // AccountLimits are kept by each edge by itself, over all names of an account. What is left out is not limited.
