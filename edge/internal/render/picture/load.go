@@ -47,7 +47,10 @@ func (r *render) checkLimits(frames int) error {
 
 func (r *render) open(frames int) (*vips.Image, error) {
 	const once, strict = vips.AccessSequential, vips.FailOnError
-	switch r.src.Format {
+	if r.rungBands > 0 {
+		return r.openPixels()
+	}
+	switch r.stored.Format {
 	case transform.JPEG:
 		return vips.NewJpegloadBuffer(r.buf, &vips.JpegloadBufferOptions{Shrink: r.shrink(), Access: once, FailOn: strict})
 	case transform.PNG:
@@ -60,7 +63,7 @@ func (r *render) open(frames int) (*vips.Image, error) {
 	case transform.AVIF:
 		return vips.NewHeifloadBuffer(r.buf, &vips.HeifloadBufferOptions{Access: once, FailOn: strict})
 	}
-	return nil, fmt.Errorf("no decoder for format %q", r.src.Format)
+	return nil, fmt.Errorf("no decoder for format %q", r.stored.Format)
 }
 
 // leastResize is what decoders that can make the picture smaller, nearly for free, leave to resize, which does it
@@ -72,7 +75,7 @@ const leastResize = 1.5
 // shrink is the factor by which the JPEG decoder reduces the picture.
 func (r *render) shrink() int {
 	for _, shrink := range [...]int{8, 4, 2} {
-		if r.reduction() >= leastResize*float64(shrink) {
+		if r.reduction() >= r.leastResize*float64(shrink) {
 			return shrink
 		}
 	}
@@ -84,16 +87,17 @@ func (r *render) scale() float64 {
 	if r.src.Frames > 1 {
 		return 1
 	}
-	return min(1, leastResize/r.reduction())
+	return min(1, r.leastResize/r.reduction())
 }
 
-// reduction is how many times smaller the result is than the source. Extreme crops count in pixels of the source, so
+// reduction is how many times smaller the result is than what is decoded. Extreme crops count in pixels of the source, so
 // it is decoded as it is.
 func (r *render) reduction() float64 {
 	if r.Cut.Size != r.whole {
 		return 1
 	}
-	return min(float64(r.Cut.Width)/float64(r.Scaled.Width), float64(r.Cut.Height)/float64(r.Scaled.Height))
+	from := swapped(transform.Size{Width: r.stored.Width, Height: r.stored.Height}, r.turns())
+	return min(float64(from.Width)/float64(r.Scaled.Width), float64(from.Height)/float64(r.Scaled.Height))
 }
 
 // check compares the header with what the origin found at upload.
@@ -109,8 +113,11 @@ func (r *render) check(f *frame) error {
 }
 
 func (r *render) decodedSize() transform.Size {
-	width, height := r.src.Width, r.src.Height
-	switch r.src.Format {
+	width, height := r.stored.Width, r.stored.Height
+	if r.rungBands > 0 {
+		return transform.Size{Width: width, Height: height}
+	}
+	switch r.stored.Format {
 	case transform.JPEG:
 		width, height = width/r.shrink(), height/r.shrink()
 	case transform.WebP:

@@ -23,18 +23,7 @@ func Start() {
 // Render decodes the whole file in buf and gives the picture that the settled Spec asks for, encoded. Nobody may write
 // to buf meanwhile. Errors are *edge.Error: Damaged when the pixels cannot be decoded or are not what src says.
 func Render(buf []byte, src transform.Source, spec transform.Spec) ([]byte, error) {
-	layout, err := spec.Layout(src)
-	if err != nil {
-		return nil, &edge.Error{Kind: edge.Invalid, Message: err.Error(), Err: err}
-	}
-	r := render{buf: buf, src: src, spec: spec, Layout: layout}
-	r.whole = swapped(transform.Size{Width: r.src.Width, Height: r.src.Height}, r.turns())
-	defer r.pins.Unpin()
-	body, err := r.run()
-	if err != nil {
-		return nil, damaged(err)
-	}
-	return body, nil
+	return Job{Source: src, Spec: spec}.Render(buf)
 }
 
 // damaged words a failure for the client. libvips works when pixels are pulled, which is while encoding, so the step
@@ -53,9 +42,13 @@ type render struct {
 	spec transform.Spec
 	transform.Layout
 
-	whole transform.Size // of the source, upright and turned
-	focus *point         // where to crop, once it is known: one place for all frames
-	pins  runtime.Pinner // pixels that libvips reads from our memory, see frame.hold
+	stored      transform.Source // what buf holds: src, or a rung of it
+	rungBands   int              // of a rung of plain pixels, else 0
+	leastResize float64
+	best        bool
+	whole       transform.Size // of the source, upright and turned
+	focus       *point         // where to crop, once it is known: one place for all frames
+	pins        runtime.Pinner // pixels that libvips reads from our memory, see frame.hold
 }
 
 func (r *render) run() ([]byte, error) {
@@ -82,7 +75,7 @@ func (r *render) picture() (*frame, error) {
 // steps takes one frame from the decoder to the encoder. It closes the frame when it fails.
 func (r *render) steps(f *frame) error {
 	for _, step := range [...]func(*frame) error{
-		r.cut, r.resize, r.upright, r.crop, r.blur, r.pad, r.rotate, r.flatten, r.gray,
+		r.cut, r.resize, r.upright, r.crop, r.blur, r.sharpen, r.pad, r.rotate, r.flatten, r.gray,
 	} {
 		if err := step(f); err != nil {
 			f.Close()

@@ -1,0 +1,92 @@
+package picture
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cshum/vipsgen/vips"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/shared/transform"
+)
+
+// Job is one piece of work. Source and the settled Spec say what is wanted.
+type Job struct {
+	Source transform.Source
+	Spec   transform.Spec
+	Rung   *Rung // what the file holds instead of the source, nil for the source itself
+	ToRung bool  // the result will be a rung: leave all that can be to the decoder
+	Best   bool  // nobody waits: encode as well as can be
+}
+
+// Rung is a reduced copy of a source: its first frame as stored, not upright, in eight bits of sRGB or grey, and opaque.
+type Rung struct {
+	Width, Height int
+	Bands         int // 1 or 3 when the file holds plain pixels, row by row; 0 when it is a JPEG
+}
+
+// Render gives the picture that the Spec asks for, encoded; see the function Render.
+func (j Job) Render(buf []byte) ([]byte, error) {
+	var body []byte
+	err := j.run(buf, func(r *render) (err error) {
+		body, err = r.run()
+		return err
+	})
+	return body, err
+}
+
+// Pixels gives the picture as plain pixels, without encoding it: 1 or 3 bands of eight bits.
+func (j Job) Pixels(buf []byte) (pixels []byte, bands int, err error) {
+	err = j.run(buf, func(r *render) error {
+		f, err := r.picture()
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if bands = f.Bands(); bands != 1 && bands != 3 {
+			return fmt.Errorf("a rung of %d bands", bands)
+		}
+		pixels, err = f.WriteToMemory()
+		return err
+	})
+	return pixels, bands, err
+}
+
+func (j Job) run(buf []byte, do func(*render) error) error {
+	layout, err := j.Spec.Layout(j.Source)
+	if err != nil {
+		return &edge.Error{Kind: edge.Invalid, Message: err.Error(), Err: err}
+	}
+	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, Layout: layout, best: j.Best,
+		leastResize: leastResize}
+	r.whole = swapped(transform.Size{Width: r.src.Width, Height: r.src.Height}, r.turns())
+	if j.ToRung {
+		r.leastResize = 1
+	}
+	if j.Rung != nil {
+		r.stored.Format, r.stored.Width, r.stored.Height = transform.JPEG, j.Rung.Width, j.Rung.Height
+		r.stored.Frames, r.rungBands = 1, j.Rung.Bands
+	}
+	defer r.pins.Unpin()
+	if err := do(&r); err != nil {
+		return damaged(err)
+	}
+	return nil
+}
+
+// openPixels opens a rung of plain pixels.
+func (r *render) openPixels() (*vips.Image, error) {
+	if len(r.buf) != r.stored.Width*r.stored.Height*r.rungBands {
+		return nil, errors.New("a rung has the wrong size")
+	}
+	raw, err := vips.NewImageFromMemory(r.buf, r.stored.Width, r.stored.Height, r.rungBands)
+	if err != nil {
+		return nil, err
+	}
+	defer raw.Close()
+	space := vips.InterpretationSrgb
+	if r.rungBands == 1 {
+		space = vips.InterpretationBW
+	}
+	return raw.Copy(&vips.CopyOptions{Interpretation: space})
+}
