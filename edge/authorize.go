@@ -37,7 +37,7 @@ func allow(m *wire.Manifest, s delivery.Signature, now time.Time) error {
 
 var errNotFound = &Error{Kind: NotFound, Message: "no such image"}
 
-// asError puts the errors of the shared packages into the edge's words.
+// asError puts the errors of the shared packages into the edge's words; nil stays nil.
 func asError(err error) error {
 	if errors.Is(err, error(delivery.ErrSignature)) {
 		return errSignature

@@ -145,7 +145,11 @@ func (w *world) Find(_ context.Context, name wire.Name) (*edge.Known, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if m := w.names[name.Name]; m != nil {
+	key := name.Name
+	if name.Namespace != wire.NamespaceCloud {
+		key = name.Namespace + ":" + name.Name
+	}
+	if m := w.names[key]; m != nil {
 		return m, nil
 	}
 	return nil, &edge.Error{Kind: edge.NotFound, Message: "no such image"}

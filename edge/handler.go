@@ -12,7 +12,7 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
-// Serve answers one request: the way it was answered before, or parse, prove, look up, allow, find, respond.
+// Serve answers one request: the way it was answered before, or parse, prove, look, allow, settle, find, respond.
 func (e *Edge) Serve(c *fasthttp.RequestCtx) {
 	r := answers.Get().(*answer)
 	*r = answer{edge: e, c: c, start: e.Now()}
@@ -32,7 +32,7 @@ func (e *Edge) serveAnew(r *answer) {
 	}
 	target := string(r.c.Request.Header.RequestURI()) // outlives the request's buffer: copy
 	req, err := delivery.Parse(target)
-	r.req, r.negotiated = req, req.Spec.Format == transform.FormatAuto
+	r.req, r.negotiated = req, req.Negotiable
 	if err != nil {
 		r.fail(asError(err))
 		return
@@ -43,7 +43,8 @@ func (e *Edge) serveAnew(r *answer) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), e.Policy.Deadline)
 	defer cancel()
-	if r.known, err = e.Catalog.Find(ctx, req.Name); err != nil {
+	stem := false
+	if r.known, stem, err = e.look(ctx, &req); err != nil {
 		r.fail(err)
 		return
 	}
@@ -51,13 +52,18 @@ func (e *Edge) serveAnew(r *answer) {
 		r.fail(err)
 		return
 	}
-	if !req.Transformed && r.known.Source.CleanBytes > wholeBytes {
-		r.stream()
-		return
-	}
-	job, err := settle(req, &r.known.Manifest, acceptOf(&r.c.Request.Header))
+	profile, err := e.profile(ctx, &req, r.known)
 	if err != nil {
 		r.fail(err)
+		return
+	}
+	job, err := settle(&req, stem, r.known, profile, acceptOf(&r.c.Request.Header))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	if job.Spec.IsZero() && job.Source.CleanBytes > wholeBytes {
+		r.stream()
 		return
 	}
 	got, err := e.find(ctx, job)
@@ -66,23 +72,39 @@ func (e *Edge) serveAnew(r *answer) {
 		return
 	}
 	r.prepare(got.obj.MediaType, got.obj.ETag)
-	e.remember(r, target, job, got.obj)
-	r.tier = got.tier
+	e.remember(r, target, job, got.obj, profile)
+	if r.tier = got.tier; r.tier == TierRender {
+		r.known.Meter.AddRender()
+	}
 	r.entity(got.obj.ETag, int64(len(got.obj.Body)), got.obj)
 }
 
-// settle turns the wish into the job that names its result.
-func settle(req delivery.Request, m *wire.Manifest, accept transform.Accept) (Job, error) {
-	job := Job{Source: &m.Source}
-	if !req.Transformed {
-		return job, nil
+// look finds what the request names: by its very name, or by its stem where nothing has the name.
+func (e *Edge) look(ctx context.Context, req *delivery.Request) (known *Known, stem bool, err error) {
+	known, err = e.Catalog.Find(ctx, req.Name)
+	if KindOf(err) == NotFound && req.Stem != (wire.Name{}) {
+		known, err = e.Catalog.Find(ctx, req.Stem)
+		return known, true, err
 	}
-	picture := m.Source.Picture()
-	job.Spec = req.Spec.Settle(picture, accept)
-	if _, err := job.Spec.Layout(picture); err != nil {
-		return Job{}, asError(err)
+	return known, false, err
+}
+
+// profile is that of the picture's account, or nil where the request does not ask for it.
+func (e *Edge) profile(ctx context.Context, req *delivery.Request, of *Known) (*Known, error) {
+	if !req.NeedsProfile() {
+		return nil, nil
 	}
-	return job, nil
+	return e.Catalog.Find(ctx, wire.ProfileName(of.Account))
+}
+
+// settle turns the wish into the job that names its result. stem says how the picture was found.
+func settle(req *delivery.Request, stem bool, known, profile *Known, accept transform.Accept) (Job, error) {
+	var defaults *wire.Profile
+	if profile != nil {
+		defaults = profile.Profile
+	}
+	spec, err := req.Settle(stem, defaults, known.Source.Picture(), accept)
+	return Job{Source: &known.Source, Spec: spec}, asError(err)
 }
 
 func acceptOf(h *fasthttp.RequestHeader) transform.Accept {

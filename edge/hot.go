@@ -31,10 +31,11 @@ type route struct {
 // variant is the answer to a route for clients that accept the same formats. It is immutable. It names the Object and
 // does not hold it: what lives in memory is the memory cache's business.
 type variant struct {
-	known *Known
-	key   Key
-	etag  string                  // of the Object that head was made for
-	head  fasthttp.ResponseHeader // all headers of a plain 200 but the Content-Length
+	known   *Known
+	profile *Known // that had a say, or nil
+	key     Key
+	etag    string                  // of the Object that head was made for
+	head    fasthttp.ResponseHeader // all headers of a plain 200 but the Content-Length
 }
 
 // acceptClasses is the number of values of transform.Accept; negotiation looks at nothing else.
@@ -42,7 +43,7 @@ const acceptClasses = 4
 
 // acceptClass numbers what the client accepts, 0 for routes that do not depend on it.
 func (r *route) acceptClass(h *fasthttp.RequestHeader) int {
-	if r.req.Spec.Format != transform.FormatAuto {
+	if !r.req.Negotiable {
 		return 0
 	}
 	return classOf(acceptOf(h))
@@ -98,7 +99,7 @@ func (e *Edge) serveHot(r *answer) bool {
 		return false
 	}
 	v := route.variants[route.acceptClass(&c.Request.Header)].Load()
-	if v == nil || !v.known.Current() || !e.Catalog.Fresh(r.start) || !e.mayShow(route.req.Signature, v.known, r.start) {
+	if v == nil || !v.current() || !e.Catalog.Fresh(r.start) || !e.mayShow(route.req.Signature, v.known, r.start) {
 		return false
 	}
 	obj, ok := e.Memory.Get(v.key)
@@ -114,14 +115,19 @@ func (e *Edge) serveHot(r *answer) bool {
 	return true
 }
 
+// current reports whether all that the answer follows from is as it was.
+func (v *variant) current() bool {
+	return v.known.Current() && (v.profile == nil || v.profile.Current())
+}
+
 // mayShow is prove and allow once more: signatures and assets expire.
 func (e *Edge) mayShow(s delivery.Signature, known *Known, now time.Time) bool {
 	return e.prove(s, now) == nil && allow(&known.Manifest, s, now) == nil
 }
 
 // remember keeps the way to an Object for the next request with this target.
-func (e *Edge) remember(r *answer, target string, job Job, obj *Object) {
-	v := &variant{known: r.known, key: job.Key(), etag: obj.ETag}
+func (e *Edge) remember(r *answer, target string, job Job, obj *Object, profile *Known) {
+	v := &variant{known: r.known, profile: profile, key: job.Key(), etag: obj.ETag}
 	r.c.Response.Header.CopyTo(&v.head)
 	class := 0
 	if r.negotiated {

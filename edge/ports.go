@@ -27,7 +27,8 @@ type Object struct {
 // Bytes is what the object costs a cache.
 func (o *Object) Bytes() int64 { return int64(len(o.Body) + len(o.ETag) + len(o.MediaType)) }
 
-// Catalog finds what a public name means, fresh to within a second while the change feed is alive.
+// Catalog finds what a name means, fresh to within a second while the change feed is alive. Names of NamespaceProfile mean
+// no picture: the Known of one has a Profile.
 type Catalog interface {
 	// Find gives what is known of the name, or an error of Kind NotFound, or Unavailable when the origin cannot be
 	// asked. A private asset is never answered from memory that the feed does not vouch for; a public one is, for a
@@ -51,7 +52,7 @@ func (k *Known) Outdate() { k.outdated.Store(true) }
 func (k *Known) Current() bool { return !k.outdated.Load() }
 
 // Counter counts what one account's pictures cost. Add never blocks.
-type Counter struct{ requests, bytes atomic.Int64 }
+type Counter struct{ requests, bytes, renders atomic.Int64 }
 
 // Add counts one answer with so many body bytes.
 func (c *Counter) Add(bytes int64) {
@@ -59,8 +60,13 @@ func (c *Counter) Add(bytes int64) {
 	c.bytes.Add(bytes)
 }
 
+// AddRender counts one answer that had to be rendered.
+func (c *Counter) AddRender() { c.renders.Add(1) }
+
 // Take gives the counts and begins anew.
-func (c *Counter) Take() (requests, bytes int64) { return c.requests.Swap(0), c.bytes.Swap(0) }
+func (c *Counter) Take() (requests, bytes, renders int64) {
+	return c.requests.Swap(0), c.bytes.Swap(0), c.renders.Swap(0)
+}
 
 // Memory keeps hot Objects. Get after Set may miss: admission is the cache's business. Safe for concurrent use.
 type Memory interface {

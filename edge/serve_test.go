@@ -35,7 +35,7 @@ func TestDelivers(t *testing.T) {
 	if n := w.renders.Load(); n != 1 {
 		t.Errorf("%d renders of one picture", n)
 	}
-	if requests, bytes := w.meter.Take(); requests != 5 || bytes != int64(len(whole.body)+4*len(small.body)) {
+	if requests, bytes, _ := w.meter.Take(); requests != 5 || bytes != int64(len(whole.body)+4*len(small.body)) {
 		t.Errorf("counted %d requests, %d bytes", requests, bytes)
 	}
 }

@@ -41,7 +41,7 @@ func (s *slices) Read(p []byte) (int, error) {
 func (s *slices) check() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.edge.Policy.Deadline)
 	defer cancel()
-	now, err := s.edge.Catalog.Find(ctx, s.req.Name)
+	now, err := s.edge.Catalog.Find(ctx, s.manifest.Name) // what the request came to: a name or its stem
 	if err != nil {
 		return err
 	}

@@ -53,13 +53,77 @@ func parseCloud(path, query string) (Request, error) {
 		return Request{}, invalid("invalid public id: " + err.Error())
 	}
 	req := Request{Name: wire.Name{Namespace: wire.NamespaceCloud, Name: id}}
-	if text != "" {
-		req.Transformed = true
-		if req.Spec, err = transform.Parse(text); err != nil {
-			return Request{}, err
+	if req.wish, err = parseCloudWish(text); err != nil {
+		return Request{}, err
+	}
+	req.Negotiable = negotiable(req.wish)
+	return req, req.readQuery(text, query)
+}
+
+func parseCloudWish(text string) (wish, error) {
+	if text == "" {
+		return plain{}, nil
+	}
+	ps, err := splitParts(text)
+	if err != nil {
+		return nil, err
+	}
+	if !ps.has(presetKey) {
+		spec, err := transform.Parse(text)
+		return whole{spec}, err
+	}
+	others := ps.without(presetKey)
+	if len(others) > 0 { // what is wrong whatever the preset says, is wrong without asking anybody
+		if _, err := transform.Parse(others.String()); err != nil {
+			return nil, err
 		}
 	}
-	return req, req.readQuery(text, query)
+	name := ps.get(presetKey)
+	return named{name, others}, CheckPreset(name)
+}
+
+// negotiable: a preset may ask for it, and the preset may change.
+func negotiable(w wish) bool {
+	if whole, ok := w.(whole); ok {
+		return whole.Format == transform.FormatAuto
+	}
+	return w.needsProfile()
+}
+
+// whole is a transform that is all in the URL.
+type whole struct{ transform.Spec }
+
+func (whole) needsProfile() bool { return false }
+
+func (w whole) settle(_ bool, _ *wire.Profile, src transform.Source, accept transform.Accept) (transform.Spec, error) {
+	spec := w.Spec.Settle(src, accept)
+	_, err := spec.Layout(src)
+	return spec, err
+}
+
+// named is a transform on top of a preset.
+type named struct {
+	preset string
+	others parts
+}
+
+func (named) needsProfile() bool { return true }
+
+func (w named) settle(_ bool, profile *wire.Profile, src transform.Source, accept transform.Accept) (transform.Spec,
+	error) {
+	base, err := preset(profile, w.preset)
+	if err != nil {
+		return transform.Spec{}, err
+	}
+	text := w.others.over(base).String()
+	if text == "" {
+		return transform.Spec{}, nil
+	}
+	spec, err := transform.Parse(text)
+	if err != nil {
+		return transform.Spec{}, err
+	}
+	return whole{spec}.settle(false, nil, src, accept)
 }
 
 // splitTransform parts the transform from the id: the first segment is one exactly when more follows and all its
@@ -73,7 +137,7 @@ func splitTransform(path string) (text, id string, err error) {
 	for parts, left := first, true; left; {
 		var part string
 		part, parts, left = strings.Cut(parts, ",")
-		name, known := transform.KeyOf(part)
+		name, known := keyOf(part)
 		all, some = all && known, some || known
 		if !known && unknown == "" {
 			unknown = name
@@ -86,6 +150,12 @@ func splitTransform(path string) (text, id string, err error) {
 		return "", "", &transform.Error{Key: unknown, Message: "unknown key"}
 	}
 	return "", path, nil
+}
+
+// keyOf is transform.KeyOf, and knows presets.
+func keyOf(part string) (name string, known bool) {
+	name, known = transform.KeyOf(part)
+	return name, known || name == presetKey && strings.HasPrefix(part, presetKey+"_")
 }
 
 // readQuery takes v=, expires= and sig=. A signed URL has exactly one spelling: its signature stands last, with

@@ -12,15 +12,29 @@ func Parse(target string) (Request, error) {
 		return Request{}, invalid("the URL is too long")
 	}
 	path, query, _ := strings.Cut(target, "?")
-	rest, ok := strings.CutPrefix(path, CloudPrefix)
-	if !ok {
-		return Request{}, &Error{Message: "no such route", Route: true}
+	for _, shape := range shapes {
+		rest, ok := strings.CutPrefix(path, shape.prefix)
+		if !ok {
+			continue
+		}
+		if err := checkPlain(path); err != nil {
+			return Request{}, err
+		}
+		return shape.parse(rest, query)
 	}
-	if err := checkPlain(path); err != nil {
-		return Request{}, err
-	}
-	return parseCloud(rest, query)
+	return Request{}, errRoute
 }
+
+// shapes are the delivery URLs of the dialects. No prefix begins with another one.
+var shapes = [...]struct {
+	prefix string
+	parse  func(rest, query string) (Request, error)
+}{
+	{CloudPrefix, parseCloud},
+	{SrcPrefix, parseSrc},
+}
+
+var errRoute = &Error{Message: "no such route", Route: true}
 
 // checkPlain refuses paths that have another spelling: percent-encodings, empty or dot segments, and bytes that have no
 // place in a URL. One resource, one path: nothing in front of us can be tricked into reading it differently.

@@ -8,11 +8,13 @@ import (
 
 // Request is what a delivery URL asks for. Its strings are parts of the raw target: copy what outlives the request.
 type Request struct {
-	Name        wire.Name
-	Spec        transform.Spec
-	Transformed bool   // a transform was given, be it one that changes nothing
-	Version     string // the value of v=, empty when absent
-	Signature   Signature
+	Name       wire.Name
+	Stem       wire.Name // what to look for when Name means nothing; zero for dialects without stems
+	Version    string    // the value of v=, empty when absent
+	Signature  Signature
+	Negotiable bool // the answer may depend on the Accept header
+
+	wish wish
 }
 
 // Signature is the proof in a URL.
@@ -20,6 +22,35 @@ type Signature struct {
 	Given  bool
 	Fields signing.Fields
 	Text   string // sig=
+}
+
+// wish is what a dialect's URL says about the picture, as far as it can be read without the picture.
+type wish interface {
+	needsProfile() bool
+	settle(stem bool, profile *wire.Profile, src transform.Source, accept transform.Accept) (transform.Spec, error)
+}
+
+// NeedsProfile reports whether the account's profile has a say in what the URL means.
+func (r *Request) NeedsProfile() bool { return r.wish.needsProfile() }
+
+// Settle turns the wish into the settled Spec for a picture, within the limits; the zero Spec is «as uploaded». stem says
+// that the picture was found by r.Stem. The profile may be nil where NeedsProfile is false. Errors are *Error or
+// *transform.Error.
+func (r *Request) Settle(stem bool, profile *wire.Profile, src transform.Source, accept transform.Accept) (transform.Spec,
+	error) {
+	return r.wish.settle(stem, profile, src, accept)
+}
+
+// Plain reports whether the URL asks for the picture as it was uploaded, whatever picture and profile that is.
+func (r *Request) Plain() bool { return r.wish == plain{} }
+
+// plain is the wish for the picture as it was uploaded.
+type plain struct{}
+
+func (plain) needsProfile() bool { return false }
+
+func (plain) settle(bool, *wire.Profile, transform.Source, transform.Accept) (transform.Spec, error) {
+	return transform.Spec{}, nil
 }
 
 // Error says that a target is no delivery URL that Pictor takes. Message is for the client.

@@ -95,8 +95,9 @@ func (m *Meter) seal() {
 	batch := wire.UsageBatch{ID: m.edge + "-" + rand.Text(), Edge: m.edge}
 	day := m.now().UTC().Format(time.DateOnly)
 	for account, counter := range m.accounts {
-		if requests, bytes := counter.Take(); requests > 0 {
-			batch.Entries = append(batch.Entries, wire.Usage{Account: account, Day: day, Requests: requests, Bytes: bytes})
+		if requests, bytes, renders := counter.Take(); requests > 0 || renders > 0 {
+			batch.Entries = append(batch.Entries, wire.Usage{Account: account, Day: day, Requests: requests, Bytes: bytes,
+				Renders: renders})
 		}
 	}
 	if len(batch.Entries) > 0 {
