@@ -5,14 +5,15 @@ import (
 	"math"
 )
 
-// Layout is the arithmetic of one render, in the order in which it happens: orientation upright, quarter turn, Cut,
-// resize to Scaled, crop to Cropped, pad to Canvas, free rotation into Out. A step that changes nothing repeats the
-// size before it. Effects (gray, blur) change no sizes.
+// Layout is the arithmetic of one render, in the order in which it happens: orientation upright, flips, quarter turn,
+// Cut, resize to Scaled, crop to Cropped, pad to Canvas, free rotation into Out. A step that changes nothing repeats
+// the size before it. Effects (gray, blur) change no sizes.
 type Layout struct {
 	Turn    int  // clockwise quarter turns, 0–3
-	Cut     Rect // part of the turned source to use; all of it except for extreme crops
+	Whole   Size // of the source, turned
+	Cut     Rect // part of the turned source to use; all of it except for areas and extreme crops
 	Scaled  Size
-	Cropped Size
+	Cropped Rect // where in Scaled; in the middle when the Spec's Gravity looks at pixels
 	Canvas  Size
 	Angle   int // hundredths of a degree, clockwise, not a multiple of 9000; 0 is none
 	Out     Size
@@ -21,9 +22,12 @@ type Layout struct {
 // Size in pixels.
 type Size struct{ Width, Height int }
 
+// Point in pixels from the top left.
+type Point struct{ X, Y int }
+
 // Rect is an area in pixels.
 type Rect struct {
-	X, Y int
+	Point
 	Size
 }
 
@@ -42,11 +46,13 @@ func (s Spec) Layout(src Source) (Layout, error) {
 	if l.Turn%2 == 1 {
 		w, h = h, w
 	}
-	l.Cut = Rect{Size: Size{w, h}}
-	s.place(&l)
-	l.Out = rotated(l.Canvas, l.Angle)
-	if l.Angle != 0 && s.Crop == CropNone && l.Out.exceeds() {
-		l.shrink()
+	l.Whole = Size{w, h}
+	if s.Corner.Set && (s.Corner.X >= w || s.Corner.Y >= h) {
+		return Layout{}, &Error{Message: fmt.Sprintf("the area begins outside the picture of %d×%d px", w, h)}
+	}
+	s.place(&l, 1)
+	if s.Width == 0 && s.Height == 0 {
+		s.shrink(&l)
 	}
 	if l.Out.exceeds() {
 		return Layout{}, &Error{Message: fmt.Sprintf("output of %d×%d px exceeds %d px a side or %d megapixels",
@@ -55,90 +61,157 @@ func (s Spec) Layout(src Source) (Layout, error) {
 	return l, nil
 }
 
-// place fills in Cut, Scaled, Cropped and Canvas.
-func (s Spec) place(l *Layout) {
-	from := l.Cut.Size
-	var box Size
+// place fills in the sizes; where neither side is asked for, the scale is at most most.
+func (s Spec) place(l *Layout, most float64) {
+	from := l.Whole
+	l.Cut = Rect{Size: from}
 	switch s.Crop {
 	case CropNone, CropFit, CropInside:
-		l.Scaled = from.scaled(s.insideScale(from))
-		l.Cropped, l.Canvas = l.Scaled, l.Scaled
+		l.uncropped(from.scaled(s.insideScale(from, most)))
 	case CropOutside:
-		box = s.box(from)
-		l.Scaled = from.scaled(from.outsideScale(box))
-		l.Cropped, l.Canvas = l.Scaled, l.Scaled
+		l.uncropped(from.scaled(from.outsideScale(s.box(from, most))))
+	case CropScale:
+		l.uncropped(s.box(from, most))
 	case CropContain:
-		box = s.box(from)
-		scaled := from.scaled(min(box.ratios(from)))
-		l.Scaled = Size{min(scaled.Width, box.Width), min(scaled.Height, box.Height)}
-		l.Cropped, l.Canvas = l.Scaled, box
-	case CropFill, CropThumb:
-		box = s.box(from)
-		l.Cut = from.cutFor(box)
-		scaled := l.Cut.scaled(l.Cut.outsideScale(box))
-		l.Scaled = Size{max(scaled.Width, box.Width), max(scaled.Height, box.Height)}
-		l.Cropped, l.Canvas = box, box
+		l.contain(from, s.box(from, most))
+	case CropFill:
+		l.fill(from, s.box(from, most), s.Gravity)
+	case CropArea:
+		s.area(l, from, most)
 	}
+	l.Out = rotated(l.Canvas, l.Angle)
+}
+
+func (l *Layout) uncropped(size Size) {
+	l.Scaled, l.Cropped, l.Canvas = size, Rect{Size: size}, size
+}
+
+func (l *Layout) contain(from, box Size) {
+	l.uncropped(from.scaled(min(box.ratios(from))).within(box))
+	l.Canvas = box
+}
+
+func (l *Layout) fill(from, box Size, g Gravity) {
+	l.Cut = from.cutFor(box, g)
+	scaled := l.Cut.scaled(l.Cut.outsideScale(box))
+	l.Scaled = Size{max(scaled.Width, box.Width), max(scaled.Height, box.Height)}
+	l.Cropped, l.Canvas = Rect{g.place(box, l.Scaled), box}, box
+}
+
+// area cuts without resizing, unless a side that was not asked for exceeds the limits. Where the pixels decide what is
+// kept, the whole picture must be decoded.
+func (s Spec) area(l *Layout, from Size, most float64) {
+	rest := Size{from.Width - s.Corner.X, from.Height - s.Corner.Y}
+	area := Size{s.Width, s.Height}.orElse(rest).within(rest)
+	if s.Ratio != (Ratio{}) {
+		area = s.Ratio.inside(rest)
+	}
+	scale := min(most, area.limitScale())
+	if s.Gravity.Looks() {
+		l.uncropped(from.scaled(scale))
+		l.Canvas = area.scaled(scale).within(l.Scaled)
+		l.Cropped = Rect{s.Gravity.place(l.Canvas, l.Scaled), l.Canvas}
+		return
+	}
+	at := s.Gravity.place(area, from)
+	if s.Corner.Set {
+		at = s.Corner.Point
+	}
+	l.uncropped(area.scaled(scale))
+	l.Cut = Rect{at, area}
 }
 
 // insideScale is the factor that puts the picture into the box; sides not asked for are bounded by the limits.
-func (s Spec) insideScale(from Size) float64 {
-	box := Size{s.Width, s.Height}
-	if box.Width == 0 {
-		box.Width = MaxSide
-	}
-	if box.Height == 0 {
-		box.Height = MaxSide
-	}
-	scale := min(box.ratios(from))
+func (s Spec) insideScale(from Size, most float64) float64 {
+	scale := min(Size{s.Width, s.Height}.orElse(Size{MaxSide, MaxSide}).ratios(from))
 	if s.Crop != CropInside {
-		scale = min(scale, 1)
+		scale = min(scale, most)
 	}
 	return scale
 }
 
-// box completes the wanted size: a side not asked for follows the aspect ratio.
-func (s Spec) box(from Size) Size {
-	box := Size{s.Width, s.Height}
-	if box.Width == 0 {
-		box.Width = pixels(float64(box.Height) * float64(from.Width) / float64(from.Height))
+// box completes the wanted size: a side not asked for follows the aspect ratio. A box of which only the ratio is known
+// fits the picture as it is, or scaled down into the limits.
+func (s Spec) box(from Size, most float64) Size {
+	if s.Width == 0 && s.Height == 0 {
+		box := s.Ratio.inside(from)
+		if s.Crop == CropContain {
+			box = s.Ratio.around(from)
+		}
+		return box.scaled(min(most, box.limitScale()))
 	}
-	if box.Height == 0 {
-		box.Height = pixels(float64(box.Width) * float64(from.Height) / float64(from.Width))
-	}
-	return box
+	return Size{s.Width, s.Height}.orElse(Size{
+		pixels(float64(s.Height) * float64(from.Width) / float64(from.Height)),
+		pixels(float64(s.Width) * float64(from.Height) / float64(from.Width)),
+	})
 }
 
-func (b Size) ratios(from Size) (x, y float64) {
-	return float64(b.Width) / float64(from.Width), float64(b.Height) / float64(from.Height)
+// inside is the largest size of the ratio in a picture.
+func (r Ratio) inside(from Size) Size {
+	return Size{
+		min(from.Width, pixels(float64(from.Height)*float64(r.Width)/float64(r.Height))),
+		min(from.Height, pixels(float64(from.Width)*float64(r.Height)/float64(r.Width))),
+	}
+}
+
+// around is the smallest size of the ratio that holds a picture.
+func (r Ratio) around(from Size) Size {
+	return Size{
+		max(from.Width, pixels(float64(from.Height)*float64(r.Width)/float64(r.Height))),
+		max(from.Height, pixels(float64(from.Width)*float64(r.Height)/float64(r.Width))),
+	}
+}
+
+// limitScale is the factor, at most 1, that puts the size into the limits.
+func (s Size) limitScale() float64 {
+	return min(1, min(Size{MaxSide, MaxSide}.ratios(s)))
+}
+
+func (s Size) ratios(from Size) (x, y float64) {
+	return float64(s.Width) / float64(from.Width), float64(s.Height) / float64(from.Height)
 }
 
 func (from Size) outsideScale(box Size) float64 { return max(box.ratios(from)) }
 
-func (from Size) scaled(by float64) Size {
-	return Size{pixels(float64(from.Width) * by), pixels(float64(from.Height) * by)}
+func (s Size) scaled(by float64) Size {
+	return Size{pixels(float64(s.Width) * by), pixels(float64(s.Height) * by)}
 }
 
-// cutFor is the whole picture, or its central part where filling the box would need an extreme enlargement.
-func (from Size) cutFor(box Size) Rect {
+// orElse takes sides that are zero from another size.
+func (s Size) orElse(other Size) Size {
+	if s.Width == 0 {
+		s.Width = other.Width
+	}
+	if s.Height == 0 {
+		s.Height = other.Height
+	}
+	return s
+}
+
+func (s Size) within(box Size) Size { return Size{min(s.Width, box.Width), min(s.Height, box.Height)} }
+
+// cutFor is the whole picture, or the part to be kept of it where filling the box would need an extreme enlargement.
+func (from Size) cutFor(box Size, g Gravity) Rect {
 	scale := from.outsideScale(box)
-	width, height := from.Width, from.Height
-	if float64(width)*scale > maxScaled {
-		width = min(width, int(math.Ceil(float64(box.Width)/scale)))
+	cut := from
+	if float64(from.Width)*scale > maxScaled {
+		cut.Width = min(from.Width, int(math.Ceil(float64(box.Width)/scale)))
 	}
-	if float64(height)*scale > maxScaled {
-		height = min(height, int(math.Ceil(float64(box.Height)/scale)))
+	if float64(from.Height)*scale > maxScaled {
+		cut.Height = min(from.Height, int(math.Ceil(float64(box.Height)/scale)))
 	}
-	return Rect{X: (from.Width - width) / 2, Y: (from.Height - height) / 2, Size: Size{width, height}}
+	return Rect{g.place(cut, from), cut}
 }
 
 // shrink scales everything down until the rotated canvas is within the limits.
-func (l *Layout) shrink() {
+func (s Spec) shrink(l *Layout) {
+	if !l.Out.exceeds() {
+		return
+	}
 	area := math.Sqrt(MaxPixels / (float64(l.Out.Width) * float64(l.Out.Height)))
 	scale := min(area, min(Size{MaxSide, MaxSide}.ratios(l.Out))) * float64(l.Scaled.Width) / float64(l.Cut.Width)
 	for ; l.Out.exceeds(); scale *= 0.999 { // rounding may leave it a pixel too large
-		l.Scaled = l.Cut.scaled(scale)
-		l.Cropped, l.Canvas, l.Out = l.Scaled, l.Scaled, rotated(l.Scaled, l.Angle)
+		s.place(l, scale)
 	}
 }
 

@@ -47,6 +47,22 @@ func TestLayout(t *testing.T) {
 		{"half turn", landscape, "w_400,r_180", Size{400, 300}, Size{400, 300}},
 		{"free rotation", landscape, "w_400,r_45", Size{400, 300}, Size{495, 495}},
 		{"sliver", sliver, "w_4000,h_4000,c_fill", Size{4000, 4000}, Size{4000, 4000}},
+		{"scale", landscape, "w_300,h_400,c_scale", Size{300, 400}, Size{300, 400}},
+		{"scale enlarges", small, "w_300,c_scale", Size{300, 150}, Size{300, 150}},
+		{"an area", landscape, "c_crop,w_400,h_300,x_100,y_50", Size{400, 300}, Size{400, 300}},
+		{"an area at the end", landscape, "c_crop,w_400,h_300,x_3900,y_2990", Size{100, 10}, Size{100, 10}},
+		{"an area without a size", small, "c_crop,x_30", Size{70, 50}, Size{70, 50}},
+		{"an area beyond the limits", huge, "c_crop,x_2000,y_5000", Size{4000, 2500}, Size{4000, 2500}},
+		{"an area that pixels choose", landscape, "c_crop,w_400,h_300,g_auto", Size{4000, 3000}, Size{400, 300}},
+		{"an area of a ratio", landscape, "c_crop,ar_1:1,x_100,y_50", Size{2950, 2950}, Size{2950, 2950}},
+		{"a ratio and a width", landscape, "w_400,ar_1:1,c_fill", Size{533, 400}, Size{400, 400}},
+		{"a ratio and a height", landscape, "h_400,ar_2:1,c_scale", Size{800, 400}, Size{800, 400}},
+		{"a ratio", landscape, "ar_1:1", Size{4000, 3000}, Size{3000, 3000}},
+		{"a ratio of an upright picture", turned, "ar_1:2", Size{3000, 4000}, Size{2000, 4000}},
+		{"a ratio beyond the limits", huge, "ar_2:1", Size{4000, 4000}, Size{4000, 2000}},
+		{"a padded ratio", small, "ar_1:1,c_contain", Size{100, 50}, Size{100, 100}},
+		{"a padded ratio beyond the limits", huge, "ar_2:1,c_contain", Size{2000, 2000}, Size{4000, 2000}},
+		{"a turned ratio", landscape, "ar_1:1,r_45", Size{3771, 2828}, Size{3999, 3999}},
 		{"sliver fits", sliver, "w_100", Size{100, 1}, Size{100, 1}},
 	} {
 		l, err := settled(t, c.text, c.src).Layout(c.src)
@@ -63,6 +79,7 @@ func TestLayout(t *testing.T) {
 func TestLayoutRefuses(t *testing.T) {
 	portrait := Source{Format: JPEG, Width: 1000, Height: 3000, Frames: 1}
 	for _, text := range []string{"w_2000,c_fill", "w_2000,c_thumb", "w_2000,c_contain", "w_2000,h_100,c_outside",
+		"w_2000,c_scale", "c_crop,w_10,h_10,x_1000", "c_crop,y_3000",
 		"w_4000,h_4000,c_fill,r_45"} {
 		if l, err := settled(t, text, portrait).Layout(portrait); err == nil {
 			t.Errorf("%s: got %+v, want an error", text, l)
@@ -70,25 +87,90 @@ func TestLayoutRefuses(t *testing.T) {
 	}
 }
 
+// Gravity decides where the box lies, in the picture as it is seen.
+func TestLayoutPlaces(t *testing.T) {
+	src := Source{Format: JPEG, Width: 1000, Height: 400, Frames: 1}
+	tall := Source{Format: JPEG, Width: 100, Height: 500, Frames: 1}
+	sliver := Source{Format: PNG, Width: 60000, Height: 10, Frames: 1}
+	for _, c := range []struct {
+		src  Source
+		text string
+		cut  Rect
+		crop Point
+	}{
+		{src, "w_200,h_200,c_fill", Rect{Size: Size{1000, 400}}, Point{150, 0}},
+		{src, "w_200,h_200,c_fill,g_west", Rect{Size: Size{1000, 400}}, Point{0, 0}},
+		{src, "w_200,h_200,c_fill,g_northeast", Rect{Size: Size{1000, 400}}, Point{300, 0}},
+		{src, "w_200,h_200,c_fill,g_xy_0.3_0.5", Rect{Size: Size{1000, 400}}, Point{50, 0}},
+		{src, "w_200,h_200,c_fill,g_xy_0.999_0.5", Rect{Size: Size{1000, 400}}, Point{300, 0}},
+		{tall, "w_100,h_100,c_fill,g_south", Rect{Size: Size{100, 500}}, Point{0, 400}},
+		{tall, "w_100,h_100,c_fill,g_xy_0.1_0.2", Rect{Size: Size{100, 500}}, Point{0, 50}},
+		{src, "ar_1:1,g_east", Rect{Size: Size{1000, 400}}, Point{600, 0}},
+		{src, "c_crop,w_100,h_50,x_7,y_9", Rect{Point{7, 9}, Size{100, 50}}, Point{}},
+		{src, "c_crop,w_100,h_50", Rect{Point{450, 175}, Size{100, 50}}, Point{}},
+		{src, "c_crop,w_100,h_50,g_southwest", Rect{Point{0, 350}, Size{100, 50}}, Point{}},
+		{src, "c_crop,w_100,h_50,x_10,dpr_2", Rect{Point{20, 0}, Size{200, 100}}, Point{}},
+		{sliver, "w_4000,h_4000,c_fill,g_east", Rect{Point{59990, 0}, Size{10, 10}}, Point{}},
+	} {
+		l, err := settled(t, c.text, c.src).Layout(c.src)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		if l.Cut != c.cut || l.Cropped.Point != c.crop {
+			t.Errorf("%s: cut %v, crop at %v, want %v and %v", c.text, l.Cut, l.Cropped.Point, c.cut, c.crop)
+		}
+	}
+}
+
+// anySpec makes a Spec as Parse would.
+func anySpec(rnd *rand.Rand, side func(int) int) Spec {
+	d := draft{dpr: 100}
+	d.Format = JPEG
+	d.Angle = []int{0, 0, 9000, 18000, 27000, rnd.IntN(36000)}[rnd.IntN(6)]
+	d.Crop = Crop(rnd.IntN(len(cropNames)))
+	d.Gravity = []Gravity{{}, {X: -1, Y: 1}, {Kind: GravityAttention}, {Kind: GravityFocus, X: rnd.IntN(1001), Y: 7}}[rnd.IntN(4)]
+	d.FlipX, d.FlipY = rnd.IntN(2) == 0, rnd.IntN(2) == 0
+	if rnd.IntN(4) > 0 {
+		d.Width = side(MaxSide)
+	}
+	if rnd.IntN(4) > 0 {
+		d.Height = side(MaxSide)
+	}
+	if rnd.IntN(4) == 0 {
+		d.Corner = Corner{Point{side(70000) - 1, side(70000) - 1}, true}
+	}
+	if rnd.IntN(4) == 0 && d.Width*d.Height == 0 {
+		d.ratio = Ratio{side(maxRatio), 1}
+	}
+	spec, err := d.finish()
+	if err != nil {
+		return Spec{Format: JPEG}
+	}
+	return spec
+}
+
+// mayExceed says of which Specs the client must know better: where it named a side, or where something begins.
+func mayExceed(s Spec) bool {
+	switch s.Crop {
+	case CropNone:
+		return false
+	case CropFit, CropInside:
+		return s.Angle%9000 != 0
+	}
+	return s.Width+s.Height > 0 || s.Corner.Set
+}
+
 // Whatever is asked of whatever source: within the limits or refused, and each crop keeps its promise.
 func TestLayoutKeepsItsPromises(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	side := func(most int) int { return 1 + rnd.IntN(1+rnd.IntN(most)) }
-	for range 100_000 {
+	for range 200_000 {
 		src := Source{Format: JPEG, Width: side(65535), Height: side(65535), Orientation: rnd.IntN(9), Frames: 1}
-		spec := Spec{Format: JPEG, Angle: []int{0, 0, 9000, 18000, 27000, rnd.IntN(36000)}[rnd.IntN(6)]}
-		if rnd.IntN(4) > 0 {
-			spec.Width = side(MaxSide)
-		}
-		if rnd.IntN(4) > 0 {
-			spec.Height = side(MaxSide)
-		}
-		if spec.Width+spec.Height > 0 {
-			spec.Crop = CropFit + Crop(rnd.IntN(int(CropOutside)))
-		}
+		spec := anySpec(rnd, side)
 		l, err := spec.Layout(src)
 		if err != nil {
-			if spec.Crop == CropNone || (spec.Crop == CropFit || spec.Crop == CropInside) && l.Angle == 0 && spec.Angle%9000 == 0 {
+			if !mayExceed(spec) {
 				t.Fatalf("%v of %+v refused: %v", spec, src, err)
 			}
 			continue
@@ -96,24 +178,37 @@ func TestLayoutKeepsItsPromises(t *testing.T) {
 		if l.Out.exceeds() || l.Out.Width < 1 || l.Out.Height < 1 {
 			t.Fatalf("%v of %+v: %+v is beyond the limits", spec, src, l)
 		}
-		if l.Cropped.Width > l.Scaled.Width || l.Cropped.Height > l.Scaled.Height ||
-			l.Canvas.Width < l.Cropped.Width || l.Canvas.Height < l.Cropped.Height {
+		if !l.Cropped.in(l.Scaled) || !l.Cut.in(l.Whole) || l.Canvas.within(l.Cropped.Size) != l.Cropped.Size {
 			t.Fatalf("%v of %+v: steps of %+v do not fit together", spec, src, l)
 		}
-		box := Size{spec.Width, spec.Height}
-		switch spec.Crop {
-		case CropFill, CropThumb, CropContain:
-			if box.Width > 0 && l.Canvas.Width != box.Width || box.Height > 0 && l.Canvas.Height != box.Height {
-				t.Fatalf("%v of %+v: %+v is not exactly the box", spec, src, l)
-			}
-		case CropFit, CropInside:
-			if box.Width > 0 && l.Canvas.Width > box.Width || box.Height > 0 && l.Canvas.Height > box.Height {
-				t.Fatalf("%v of %+v: %+v is not inside the box", spec, src, l)
-			}
-		case CropOutside:
-			if l.Canvas.Width < box.Width || l.Canvas.Height < box.Height {
-				t.Fatalf("%v of %+v: %+v does not cover the box", spec, src, l)
-			}
+		checkBox(t, spec, src, l)
+		if again := spec.Settle(src, Accept{}); again.Settle(src, Accept{}) != again {
+			t.Fatalf("%v of %+v settles twice", spec, src)
+		} else if same, err := again.Layout(src); err != nil || same.Out != l.Out {
+			t.Fatalf("%v of %+v: %v once settled, not %v (%v)", spec, src, same.Out, l.Out, err)
+		}
+	}
+}
+
+func (r Rect) in(s Size) bool {
+	return r.X >= 0 && r.Y >= 0 && r.Width > 0 && r.Height > 0 && r.X+r.Width <= s.Width && r.Y+r.Height <= s.Height
+}
+
+func checkBox(t *testing.T, spec Spec, src Source, l Layout) {
+	t.Helper()
+	box := Size{spec.Width, spec.Height}
+	switch spec.Crop {
+	case CropFill, CropContain, CropScale:
+		if box.Width > 0 && l.Canvas.Width != box.Width || box.Height > 0 && l.Canvas.Height != box.Height {
+			t.Fatalf("%v of %+v: %+v is not exactly the box", spec, src, l)
+		}
+	case CropFit, CropInside, CropArea:
+		if box.Width > 0 && l.Canvas.Width > box.Width || box.Height > 0 && l.Canvas.Height > box.Height {
+			t.Fatalf("%v of %+v: %+v is not inside the box", spec, src, l)
+		}
+	case CropOutside:
+		if l.Canvas.Width < box.Width || l.Canvas.Height < box.Height {
+			t.Fatalf("%v of %+v: %+v does not cover the box", spec, src, l)
 		}
 	}
 }
@@ -142,6 +237,14 @@ func TestSettle(t *testing.T) {
 		{"w_5,bg_ff0000,f_png", "", clear, "f_png,w_5"},
 		{"w_5,bg_ff0000,c_contain", "", still, "bg_ff0000,c_contain,f_jpg,w_5"},
 		{"r_0", "", still, "f_jpg"},
+		{"w_5,h_5,c_fill,g_north", "", still, "c_fill,f_jpg,h_5,w_5"},
+		{"w_5,h_4,c_fill,g_north", "", still, "c_fill,f_jpg,g_north,h_4,w_5"},
+		{"c_thumb,w_5,h_5", "", still, "c_fill,f_jpg,h_5,w_5"},
+		{"ar_1:1,g_auto", "", still, "f_jpg"},
+		{"ar_2:1,g_auto", "", still, "ar_2:1,c_fill,f_jpg,g_auto"},
+		{"c_crop,w_10,h_50", "", still, "f_jpg"},
+		{"c_crop,x_0,y_0", "", still, "f_jpg"},
+		{"sh_0", "", still, "f_jpg"},
 	} {
 		spec, err := Parse(c.text)
 		if err != nil {

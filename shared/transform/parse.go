@@ -19,32 +19,13 @@ func (e *Error) Error() string {
 	return "invalid transform: " + e.Key + ": " + e.Message
 }
 
-// A key of the grammar: file 003, «Transform grammar».
-type key struct {
-	name    string
-	meaning string
-	values  string // the range, as the documentation words it
-	example string
-	set     func(*draft, string) string // takes the value; gives what is wrong, or ""
-}
-
-var keys = [...]key{
-	{"w", "Width", "1 – 4000 px", "w_400", (*draft).setWidth},
-	{"h", "Height", "1 – 4000 px", "h_300", (*draft).setHeight},
-	{"c", "Crop mode", "fit · fill · cover · contain · inside · outside · thumb", "c_fill", (*draft).setCrop},
-	{"q", "Quality", "1 – 100", "q_80", (*draft).setQuality},
-	{"f", "Format", "auto · jpg · png · webp · avif · gif", "f_webp", (*draft).setFormat},
-	{"dpr", "DPR multiplier", "1 – 3", "dpr_2", (*draft).setDPR},
-	{"gr", "Grayscale", "1", "gr_1", (*draft).setGray},
-	{"bl", "Blur sigma", "0.3 – 25", "bl_4", (*draft).setBlur},
-	{"r", "Rotate degrees", "-360 – 360", "r_90", (*draft).setRotate},
-	{"bg", "Hex background (for c_contain)", "6-digit hex", "bg_ffffff", (*draft).setBackground},
-}
-
 // draft is a Spec while it is read.
 type draft struct {
 	Spec
-	dpr int // hundredths
+	dpr     int // hundredths
+	ratio   Ratio
+	thumb   bool // c_thumb: fill, with another default for the gravity
+	gravity bool // g was given
 }
 
 // Parse reads the comma-separated key_value pairs of a transform. Order means nothing; a repeated or unknown key, a
@@ -76,60 +57,76 @@ func Parse(text string) (Spec, error) {
 
 // finish settles what depends on several keys.
 func (d *draft) finish() (Spec, error) {
-	s := d.Spec
-	s.Width, s.Height = d.scale(s.Width), d.scale(s.Height)
-	if s.Width > MaxSide || s.Height > MaxSide {
+	d.Width, d.Height = d.scale(d.Width), d.scale(d.Height)
+	d.Corner.X, d.Corner.Y = d.scale(d.Corner.X), d.scale(d.Corner.Y)
+	if d.Width > MaxSide || d.Height > MaxSide || d.Corner.X > maxCorner || d.Corner.Y > maxCorner {
 		return Spec{}, &Error{Key: "dpr", Message: fmt.Sprintf("times the size exceeds %d px a side", MaxSide)}
 	}
-	if s.Width*s.Height > MaxPixels {
+	if err := d.finishRatio(); err != nil {
+		return Spec{}, err
+	}
+	if d.Width*d.Height > MaxPixels {
 		return Spec{}, &Error{Message: fmt.Sprintf("output exceeds %d megapixels", MaxPixels/1_000_000)}
 	}
+	d.finishCrop()
+	d.finishFlip()
+	return d.Spec, nil
+}
+
+// scale takes a length in pixels times dpr.
+func (d *draft) scale(length int) int { return (length*d.dpr + 50) / 100 }
+
+// finishRatio completes the box. A box with both sides has no use for a ratio.
+func (d *draft) finishRatio() error {
+	r := d.ratio
 	switch {
-	case s.Width == 0 && s.Height == 0:
+	case r == (Ratio{}):
+	case d.Width > 0 && d.Height > 0:
+		return &Error{Key: "ar", Message: "w and h are given, so there is nothing left for a ratio to say"}
+	case d.Width > 0:
+		d.Height = pixels(float64(d.Width) * float64(r.Height) / float64(r.Width))
+	case d.Height > 0:
+		d.Width = pixels(float64(d.Height) * float64(r.Width) / float64(r.Height))
+	default:
+		d.Ratio = r
+	}
+	if d.Width > MaxSide || d.Height > MaxSide {
+		return &Error{Key: "ar", Message: fmt.Sprintf("makes a side longer than %d px", MaxSide)}
+	}
+	return nil
+}
+
+// finishCrop gives each box its one Crop and Gravity.
+func (d *draft) finishCrop() {
+	s := &d.Spec
+	if d.thumb && !d.gravity {
+		s.Gravity = Gravity{Kind: GravityAttention}
+	}
+	if s.Crop != CropArea {
+		s.Corner = Corner{}
+	}
+	sized := s.Width > 0 || s.Height > 0
+	switch {
+	case s.Ratio != Ratio{}:
+		if s.Crop != CropContain && !s.Corner.Set {
+			s.Crop = CropFill
+		}
+	case !sized && !s.Corner.Set:
 		s.Crop = CropNone
 	case s.Crop == CropNone:
 		s.Crop = CropFit
 	}
-	return s, nil
+	if s.Crop != CropFill && s.Crop != CropArea || s.Corner.Set {
+		s.Gravity = Gravity{}
+	}
 }
 
-func (d *draft) scale(side int) int { return (side*d.dpr + 50) / 100 }
-
-func find(name string) int {
-	for i := range keys {
-		if keys[i].name == name {
-			return i
-		}
+// finishFlip: upside down is left to right and half a turn, which for quarter turns makes one spelling of two.
+func (d *draft) finishFlip() {
+	if d.FlipY && d.Angle%9000 == 0 {
+		d.FlipX, d.FlipY = !d.FlipX, false
+		d.Angle = (d.Angle + 18000) % 36000
 	}
-	return -1
-}
-
-// planned are keys that later versions will know. Ids that begin like them are refused today, so that no delivery URL
-// changes its meaning then.
-var planned = [...]string{"g", "ar", "x", "y", "fl", "sh", "br", "co", "sa", "px", "tr", "rd", "pad", "ov", "og", "ox",
-	"oy", "oo", "pg", "an", "t"}
-
-// KeyOf gives the key at the head of one comma part, if the grammar knows it.
-func KeyOf(part string) (name string, known bool) {
-	name, _, ok := strings.Cut(part, "_")
-	return name, ok && find(name) >= 0
-}
-
-// Reserved reports whether a path segment would be read as a transform by this or a coming version.
-func Reserved(segment string) bool {
-	name, _, ok := strings.Cut(segment, "_")
-	if !ok {
-		return false
-	}
-	if find(name) >= 0 {
-		return true
-	}
-	for _, p := range planned {
-		if p == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (d *draft) setWidth(v string) string  { return setInt(&d.Width, v, 1, MaxSide) }
@@ -139,12 +136,66 @@ func (d *draft) setQuality(v string) string {
 }
 
 func (d *draft) setCrop(v string) (wrong string) {
-	var ok bool
-	if d.Crop, ok = parseCrop(v); !ok {
-		return "must be one of fit, fill, cover, contain, inside, outside, thumb"
+	switch v {
+	case "thumb":
+		d.Crop, d.thumb = CropFill, true
+		return ""
+	case "cover":
+		d.Crop = CropFill
+		return ""
 	}
+	for c := CropFit; int(c) < len(cropNames); c++ {
+		if cropNames[c] == v {
+			d.Crop = c
+			return ""
+		}
+	}
+	return "must be one of fit, fill, cover, contain, inside, outside, thumb, scale, crop"
+}
+
+func (d *draft) setGravity(v string) (wrong string) {
+	d.gravity = true
+	d.Gravity, wrong = parseGravity(v)
+	return wrong
+}
+
+func (d *draft) setRatio(v string) string {
+	w, h, _ := strings.Cut(v, ":")
+	if setInt(&d.ratio.Width, w, 1, maxRatio) != "" || setInt(&d.ratio.Height, h, 1, maxRatio) != "" {
+		return fmt.Sprintf("must be two whole numbers from 1 to %d, as in 16:9", maxRatio)
+	}
+	by := gcd(d.ratio.Width, d.ratio.Height)
+	d.ratio = Ratio{d.ratio.Width / by, d.ratio.Height / by}
 	return ""
 }
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+func (d *draft) setX(v string) string {
+	d.Corner.Set = true
+	return setInt(&d.Corner.X, v, 0, maxCorner)
+}
+
+func (d *draft) setY(v string) string {
+	d.Corner.Set = true
+	return setInt(&d.Corner.Y, v, 0, maxCorner)
+}
+
+func (d *draft) setFlip(v string) (wrong string) {
+	switch v {
+	case "h", "v", "hv":
+		d.FlipX, d.FlipY = v[0] == 'h', v[len(v)-1] == 'v'
+		return ""
+	}
+	return "must be one of h, v, hv"
+}
+
+func (d *draft) setSharpen(v string) string { return setDecimal(&d.Sharpen, v, 2, 0, maxSharpen*100) }
 
 func (d *draft) setFormat(v string) (wrong string) {
 	var ok bool

@@ -34,7 +34,38 @@ func TestParse(t *testing.T) {
 		"q_1":                            "q_1",
 		"q_100,bg_000000,c_contain,w_10": "bg_000000,c_contain,q_100,w_10",
 		"c_outside,w_10,h_20,r_45,gr_1":  "c_outside,gr_1,h_20,r_45,w_10",
-		"c_thumb,w_10,h_20,r_180,f_avif": "c_thumb,f_avif,h_20,r_180,w_10",
+		"c_thumb,w_10,h_20,r_180,f_avif": "c_fill,f_avif,g_auto,h_20,r_180,w_10",
+		"c_thumb,w_10,g_north":           "c_fill,g_north,w_10",
+		"c_thumb,w_10,g_center":          "c_fill,w_10",
+		"c_fill,w_10,g_auto":             "c_fill,g_auto,w_10",
+		"w_10,g_auto":                    "w_10", // nothing is cut off
+		"g_north":                        "",
+		"g_xy_0.5_0.50,ar_2:1":           "ar_2:1,c_fill",
+		"g_xy_0_1,ar_2:1":                "ar_2:1,c_fill,g_southwest",
+		"g_xy_0.25_1.000,ar_4:2":         "ar_2:1,c_fill,g_xy_0.25_1",
+		"ar_16:9,w_160":                  "h_90,w_160",
+		"ar_16:9,h_90,c_fill":            "c_fill,h_90,w_160",
+		"ar_3:2,w_100,dpr_2":             "h_133,w_200",
+		"ar_32:18,c_inside":              "ar_16:9,c_fill",
+		"ar_1:2,c_contain":               "ar_1:2,c_contain",
+		"c_scale,w_9,h_4":                "c_scale,h_4,w_9",
+		"c_crop,w_9,h_4":                 "c_crop,h_4,w_9",
+		"c_crop,w_9,h_4,g_entropy":       "c_crop,g_entropy,h_4,w_9",
+		"c_crop,w_9,x_5,g_north":         "c_crop,w_9,x_5,y_0",
+		"c_crop,w_9,y_5,dpr_2":           "c_crop,w_18,x_0,y_10",
+		"c_crop,ar_1:1,x_4":              "ar_1:1,c_crop,x_4,y_0",
+		"c_crop,ar_1:1":                  "ar_1:1,c_fill",
+		"c_crop":                         "",
+		"x_4,y_5,w_3":                    "w_3", // corners belong to areas
+		"fl_h":                           "fl_h",
+		"fl_v":                           "fl_h,r_180",
+		"fl_hv":                          "r_180",
+		"fl_v,r_90":                      "fl_h,r_270",
+		"fl_hv,r_180":                    "",
+		"fl_v,r_45":                      "fl_v,r_45",
+		"fl_hv,r_45":                     "fl_hv,r_45",
+		"sh_1.50":                        "sh_1.5",
+		"sh_0":                           "",
 		"bl_0.333,f_gif":                 "bl_0.333,f_gif",
 		"r_359.99":                       "r_359.99",
 	} {
@@ -56,10 +87,15 @@ func TestParseRefuses(t *testing.T) {
 		"dpr_0.9": "dpr", "dpr_3.01": "dpr", "dpr_1e1": "dpr", "dpr_NaN": "dpr", "dpr_.5": "dpr", "dpr_2.": "dpr",
 		"dpr_01": "dpr", "dpr_1.234": "dpr", "w_2000,dpr_2.5": "dpr",
 		"q_0": "q", "q_101": "q", "q_NaN": "q", "q_80.5": "q", "q_0x50": "q",
-		"f_svg": "f", "f_JPG": "f", "f_": "f", "c_crop": "c", "c_": "c", "c_Fill": "c",
+		"f_svg": "f", "f_JPG": "f", "f_": "f", "c_pad": "c", "c_": "c", "c_Fill": "c",
 		"gr_0": "gr", "gr_true": "gr", "bl_0.29": "bl", "bl_25.001": "bl", "bl_-1": "bl", "bl_Inf": "bl",
 		"r_361": "r", "r_-360.01": "r", "r_-0": "r", "r_--1": "r", "r_+1": "r", "r_-": "r",
 		"bg_fff": "bg", "bg_gggggg": "bg", "bg_+fffff": "bg", "bg_ff_fff": "bg", "bg_0xffff": "bg",
+		"g_middle": "g", "g_xy": "g", "g_xy_1": "g", "g_xy_1.1_0": "g", "g_xy_0_0_0": "g", "g_xy_-1_0": "g", "g_": "g",
+		"ar_0:1": "ar", "ar_1": "ar", "ar_1:": "ar", "ar_1.5:1": "ar", "ar_16:9:4": "ar", "ar_10000:1": "ar",
+		"ar_1:1,w_4,h_4": "ar", "ar_1:9,w_2000": "ar", "ar_01:1": "ar",
+		"x_-1": "x", "y_65536": "y", "x_65535,c_crop,dpr_3": "dpr", "fl_x": "fl", "fl_vh": "fl", "fl_": "fl",
+		"sh_10.01": "sh", "sh_-1": "sh", "sh_0.001": "sh",
 		"w_1,w_1": "w", "w_1,w_2": "w", "w_1,zz_2": "zz", "zz_2": "zz", "W_1": "W", "_1": "",
 	} {
 		_, err := Parse(text)
@@ -82,20 +118,20 @@ func TestParseRefuses(t *testing.T) {
 // Everything the documentation gives as an example is read, and every key has one.
 func TestExamples(t *testing.T) {
 	for _, k := range keys {
-		if _, err := Parse(k.example); err != nil {
-			t.Errorf("%s (%s): %v", k.name, k.meaning, err)
+		if _, err := Parse(k.Example); err != nil {
+			t.Errorf("%s (%s): %v", k.Name, k.Meaning, err)
 		}
-		if name, known := KeyOf(k.example); !known || name != k.name {
-			t.Errorf("KeyOf(%s) = %s, %v", k.example, name, known)
+		if name, known := KeyOf(k.Example); !known || name != k.Name {
+			t.Errorf("KeyOf(%s) = %s, %v", k.Example, name, known)
 		}
-		if k.values == "" {
-			t.Errorf("%s says nothing of its range", k.name)
+		if k.Values == "" {
+			t.Errorf("%s says nothing of its range", k.Name)
 		}
 	}
 }
 
 func TestReserved(t *testing.T) {
-	for segment, want := range map[string]bool{"w_400": true, "w_x": true, "ar_16": true, "t_name": true, "my_photos": false,
+	for segment, want := range map[string]bool{"w_400": true, "w_x": true, "ar_16": true, "tr_x": true, "t_name": true, "my_photos": false,
 		"photo": false, "w": false, "hero_1": false} {
 		if got := Reserved(segment); got != want {
 			t.Errorf("%s: got %v", segment, got)
@@ -105,7 +141,7 @@ func TestReserved(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"w_400,h_300", "dpr_1.5,w_3", "r_-12.5,bg_ff0080", "bl_0.3,gr_1", "w_0400", "q_NaN",
-		"c_fill,f_auto", "w_1,w_1", "r_-0"} {
+		"c_fill,f_auto", "w_1,w_1", "r_-0", "ar_16:9,g_xy_0.1_1", "c_crop,x_1,y_2,w_3,h_4,dpr_2", "fl_v,r_90", "c_thumb,w_9,sh_0.5"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

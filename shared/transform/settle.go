@@ -46,7 +46,23 @@ func (s Spec) Settle(src Source, accept Accept) Spec {
 	if !s.backgroundShows(src) {
 		s.Background = Background{}
 	}
+	s.settleCrop(src)
 	return s
+}
+
+// settleCrop drops what has no say where nothing is cut off. What has no Layout is refused later.
+func (s *Spec) settleCrop(src Source) {
+	if s.Crop != CropFill && s.Crop != CropArea {
+		return
+	}
+	l, err := s.Layout(src)
+	if err != nil || l.Cut.Size != l.Whole || l.Cropped.Size != l.Scaled {
+		return
+	}
+	s.Gravity = Gravity{}
+	if s.Crop == CropArea || s.Ratio != (Ratio{}) {
+		s.Crop, s.Corner, s.Ratio, s.Width, s.Height = CropNone, Corner{}, Ratio{}, 0, 0
+	}
 }
 
 func (s Spec) settleFormat(src Source, accept Accept) Format {

@@ -2,23 +2,34 @@
 // arithmetic of sizes that follows from it. It does no I/O and decodes no picture.
 package transform
 
+import "strconv"
+
 // Limits of every transform: file 003, «Transform grammar» and «Security model».
 const (
 	MaxSide   = 4000       // pixels, width or height of any output
 	MaxPixels = 16_000_000 // width × height of any output frame
 	MaxSigma  = 25         // blur
 	MaxDPR    = 3
+
+	maxSharpen = 10    // sigma
+	maxRatio   = 9999  // either number of an aspect ratio
+	maxCorner  = 65535 // pixels, the longest side of a source
 )
 
 // Spec is a parsed wish. It is comparable: two texts that mean the same give equal Specs. The zero Spec is «as
 // uploaded». Only Parse makes one from text, so its holders need not check ranges again.
 type Spec struct {
 	Width, Height int        // output pixels with dpr multiplied in; 0 follows from the other one
-	Crop          Crop       // meaningful only when Width or Height is set, else CropNone
+	Crop          Crop       // CropNone when neither a size nor a ratio nor a corner is given
+	Ratio         Ratio      // of the result when neither Width nor Height is given
+	Gravity       Gravity    // for CropFill and CropArea
+	Corner        Corner     // for CropArea
 	Quality       int        // 1–100; 0 is the encoder's default
 	Format        Format     // FormatSource keeps the uploaded format
 	Gray          bool       //
 	Sigma         int        // Gaussian blur in thousandths, 300–25000; 0 is none
+	Sharpen       int        // sigma in hundredths, 0–1000; 0 is none
+	FlipX, FlipY  bool       // left to right, upside down; before any rotation
 	Angle         int        // clockwise rotation in hundredths of a degree, 0–35999
 	Background    Background // for padding, rotation corners, and alpha in formats without it
 }
@@ -32,6 +43,37 @@ type Background struct {
 	Set     bool
 }
 
+func (b Background) text() string {
+	if !b.Set {
+		return ""
+	}
+	const digits = "0123456789abcdef"
+	return string([]byte{digits[b.R>>4], digits[b.R&15], digits[b.G>>4], digits[b.G&15], digits[b.B>>4], digits[b.B&15]})
+}
+
+// Ratio is width to height in lowest terms, or nothing when zero.
+type Ratio struct{ Width, Height int }
+
+func (r Ratio) text() string {
+	if r == (Ratio{}) {
+		return ""
+	}
+	return strconv.Itoa(r.Width) + ":" + strconv.Itoa(r.Height)
+}
+
+// Corner is where an area begins, top left, or nothing when Set is false.
+type Corner struct {
+	Point
+	Set bool
+}
+
+func (c Corner) text(at int) string {
+	if !c.Set {
+		return ""
+	}
+	return strconv.Itoa(at)
+}
+
 // Crop says how a picture meets the box Width×Height.
 type Crop uint8
 
@@ -39,26 +81,36 @@ const (
 	CropNone    Crop = iota // no size asked for
 	CropFit                 // inside the box, never enlarged; the default with a size
 	CropInside              // inside the box, may be enlarged
-	CropFill                // exactly the box, the centre is kept
-	CropThumb               // exactly the box, the most interesting part is kept
+	CropFill                // exactly the box, Gravity says what is kept
 	CropContain             // exactly the box, padded
 	CropOutside             // covers the box, nothing cut off
+	CropScale               // exactly the box, stretched
+	CropArea                // an area of the source, not resized
 )
 
-// cropNames lists the canonical spelling of each Crop; «cover» is a second name of fill.
-var cropNames = [...]string{CropNone: "", CropFit: "fit", CropInside: "inside", CropFill: "fill", CropThumb: "thumb",
-	CropContain: "contain", CropOutside: "outside"}
+// cropNames lists the canonical spelling of each Crop. «cover» is a second name of fill, and «thumb» one of fill with
+// the gravity auto.
+var cropNames = [...]string{CropNone: "", CropFit: "fit", CropInside: "inside", CropFill: "fill", CropContain: "contain",
+	CropOutside: "outside", CropScale: "scale", CropArea: "crop"}
 
 func (c Crop) String() string { return cropNames[c] }
 
-func parseCrop(text string) (Crop, bool) {
-	if text == "cover" {
-		return CropFill, true
+// cropText is the canonical spelling, empty for the default.
+func (s *Spec) cropText() string {
+	if s.Crop == CropFit {
+		return ""
 	}
-	for c := CropFit; c <= CropOutside; c++ {
-		if cropNames[c] == text {
-			return c, true
-		}
+	return s.Crop.String()
+}
+
+func (s *Spec) flipText() string {
+	switch {
+	case s.FlipX && s.FlipY:
+		return "hv"
+	case s.FlipX:
+		return "h"
+	case s.FlipY:
+		return "v"
 	}
-	return CropNone, false
+	return ""
 }

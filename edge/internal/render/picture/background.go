@@ -10,7 +10,7 @@ import (
 
 // pad puts the picture into the middle of a larger canvas.
 func (r *render) pad(f *frame) error {
-	if r.Canvas == r.Cropped {
+	if r.Canvas == r.Cropped.Size {
 		return nil
 	}
 	return r.surround(f, r.Canvas)

@@ -8,12 +8,10 @@ import (
 	"github.com/pictor/pictor/shared/transform"
 )
 
-type point struct{ x, y int }
-
-// crop cuts the box out of the scaled picture: its centre, or what draws attention. All frames of an animation are cut
-// where the first one is.
+// crop cuts the box out of the scaled picture: where the layout says, or what draws attention. All frames of an
+// animation are cut where the first one is.
 func (r *render) crop(f *frame) error {
-	if r.Cropped == r.Scaled {
+	if r.Cropped.Size == r.Scaled {
 		return nil
 	}
 	if r.focus == nil {
@@ -23,32 +21,36 @@ func (r *render) crop(f *frame) error {
 		}
 		r.focus = &focus
 	}
-	if err := f.ExtractArea(r.focus.x, r.focus.y, r.Cropped.Width, r.Cropped.Height); err != nil {
+	if err := f.ExtractArea(r.focus.X, r.focus.Y, r.Cropped.Width, r.Cropped.Height); err != nil {
 		return fmt.Errorf("crop: %w", err)
 	}
 	return nil
 }
 
-func (r *render) chooseCrop(f *frame) (point, error) {
-	if r.spec.Crop == transform.CropThumb {
-		return r.attention(f)
+func (r *render) chooseCrop(f *frame) (transform.Point, error) {
+	switch r.spec.Gravity.Kind {
+	case transform.GravityAttention:
+		return r.look(f, vips.InterestingAttention)
+	case transform.GravityEntropy:
+		return r.look(f, vips.InterestingEntropy)
 	}
-	return point{(r.Scaled.Width - r.Cropped.Width) / 2, (r.Scaled.Height - r.Cropped.Height) / 2}, nil
+	return r.Cropped.Point, nil
 }
 
-// attention lets libvips choose by edges, skin tones and saturated colours.
-func (r *render) attention(f *frame) (point, error) {
+// look lets libvips choose: attention goes by edges, skin tones and saturated colours.
+func (r *render) look(f *frame, interesting vips.Interesting) (transform.Point, error) {
 	if err := r.hold(f); err != nil {
-		return point{}, err
+		return transform.Point{}, err
 	}
 	trial, err := f.Copy(nil)
 	if err != nil {
-		return point{}, fmt.Errorf("choose crop: %w", err)
+		return transform.Point{}, fmt.Errorf("choose crop: %w", err)
 	}
 	defer trial.Close()
-	options := &vips.SmartcropOptions{Interesting: vips.InterestingAttention}
+	options := &vips.SmartcropOptions{Interesting: interesting}
 	if err := trial.Smartcrop(r.Cropped.Width, r.Cropped.Height, options); err != nil {
-		return point{}, fmt.Errorf("choose crop: %w", err)
+		return transform.Point{}, fmt.Errorf("choose crop: %w", err)
 	}
-	return point{-trial.OffsetX(), -trial.OffsetY()}, nil // an extracted area remembers where it was
+	// An extracted area remembers where it was.
+	return transform.Point{X: -trial.OffsetX(), Y: -trial.OffsetY()}, nil
 }

@@ -46,9 +46,9 @@ type render struct {
 	rungBands   int              // of a rung of plain pixels, else 0
 	leastResize float64
 	best        bool
-	whole       transform.Size // of the source, upright and turned
-	focus       *point         // where to crop, once it is known: one place for all frames
-	pins        runtime.Pinner // pixels that libvips reads from our memory, see frame.hold
+	whole       transform.Size   // of the source, upright and turned
+	focus       *transform.Point // where to crop, once it is known: one place for all frames
+	pins        runtime.Pinner   // pixels that libvips reads from our memory, see frame.hold
 }
 
 func (r *render) run() ([]byte, error) {

@@ -2,7 +2,9 @@ package picture
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/cshum/vipsgen/vips"
@@ -122,26 +124,46 @@ func wantQuarters(t testing.TB, img *vips.Image, order [4]int, tolerance float64
 
 var everyFormat = []transform.Format{transform.JPEG, transform.PNG, transform.WebP, transform.AVIF, transform.GIF}
 
+// anySpec draws the text of a transform.
+func anySpec(rt *rapid.T) transform.Spec {
+	var parts []string
+	maybe := func(name string, values ...string) {
+		if value := rapid.SampledFrom(append(values, make([]string, len(values))...)).Draw(rt, name); value != "" {
+			parts = append(parts, name+"_"+value)
+		}
+	}
+	size := rapid.OneOf(rapid.IntRange(1, 9), rapid.IntRange(10, 400))
+	width, height := fmt.Sprint(size.Draw(rt, "width")), fmt.Sprint(size.Draw(rt, "height"))
+	maybe("w", width)
+	if maybe("h", height); len(parts) < 2 {
+		maybe("ar", "16:9", "1:3")
+	}
+	maybe("c", "fit", "inside", "fill", "thumb", "contain", "outside", "scale", "crop")
+	maybe("g", "north", "southwest", "auto", "entropy", "xy_0.2_0.9")
+	maybe("x", "0", "3", "40")
+	maybe("y", "0", "5")
+	maybe("fl", "h", "v", "hv")
+	maybe("r", "90", "180", "270", "15", "45.67")
+	maybe("bl", "0.7")
+	maybe("sh", "0.6")
+	maybe("gr", "1")
+	maybe("bg", "0963c7")
+	parts = append(parts, "f_"+rapid.SampledFrom(everyFormat).Draw(rt, "to").String())
+	spec, err := transform.Parse(strings.Join(parts, ","))
+	if err != nil {
+		rt.Skip(err)
+	}
+	return spec
+}
+
 // Whatever is asked for, the size is the layout's: other parts of the edge have already promised it.
 func TestSizesAreTheLayouts(t *testing.T) {
 	side := rapid.OneOf(rapid.IntRange(1, 9), rapid.IntRange(10, 300))
-	wanted := rapid.OneOf(rapid.Just(0), rapid.IntRange(1, 9), rapid.IntRange(10, 400))
 	rapid.Check(t, func(rt *rapid.T) {
 		img := quartered(t, side.Draw(rt, "width"), side.Draw(rt, "height"), rapid.SampledFrom([]int{1, 3, 4}).Draw(rt, "bands"))
 		buf, src := encoded(t, img, rapid.SampledFrom(everyFormat).Draw(rt, "from"))
 		src.Orientation = rapid.IntRange(0, 8).Draw(rt, "orientation")
-		spec := transform.Spec{
-			Width:      wanted.Draw(rt, "w"),
-			Height:     wanted.Draw(rt, "h"),
-			Format:     rapid.SampledFrom(everyFormat).Draw(rt, "to"),
-			Angle:      rapid.SampledFrom([]int{0, 0, 9000, 18000, 27000, 1500, 4567}).Draw(rt, "angle"),
-			Sigma:      rapid.SampledFrom([]int{0, 0, 700}).Draw(rt, "sigma"),
-			Gray:       rapid.Bool().Draw(rt, "gray"),
-			Background: transform.Background{R: 9, G: 99, B: 199, Set: rapid.Bool().Draw(rt, "bg")},
-		}
-		if spec.Width+spec.Height > 0 {
-			spec.Crop = transform.Crop(rapid.IntRange(int(transform.CropFit), int(transform.CropOutside)).Draw(rt, "crop"))
-		}
+		spec := anySpec(rt)
 		layout, err := spec.Layout(src)
 		if err != nil {
 			rt.Skip(err)

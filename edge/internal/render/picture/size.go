@@ -6,14 +6,13 @@ import (
 	"github.com/cshum/vipsgen/vips"
 )
 
-// cut takes the central part that an extreme enlargement needs; it works on the picture as stored.
+// cut takes the area that the layout names; it works on the picture as stored.
 func (r *render) cut(f *frame) error {
-	size := swapped(r.Cut.Size, r.turns())
-	if size.Width >= f.Width() && size.Height >= f.Height() {
+	if r.Cut.Size == r.Whole {
 		return nil
 	}
-	size.Width, size.Height = min(size.Width, f.Width()), min(size.Height, f.Height())
-	if err := f.ExtractArea((f.Width()-size.Width)/2, (f.Height()-size.Height)/2, size.Width, size.Height); err != nil {
+	area := r.asStored(r.Cut)
+	if err := f.ExtractArea(area.X, area.Y, area.Width, area.Height); err != nil {
 		return fmt.Errorf("cut: %w", err)
 	}
 	return nil

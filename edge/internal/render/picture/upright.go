@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/cshum/vipsgen/vips"
+
+	"github.com/pictor/pictor/shared/transform"
 )
 
 // orientations says for each EXIF orientation how the stored picture becomes upright: clockwise quarter turns, then a
@@ -23,11 +25,12 @@ func (r *render) orientation() int {
 	return r.src.Orientation
 }
 
-// upright applies the orientation tag, then the quarter turns of the Spec. Being done after resize, it moves few pixels.
-// An AVIF has none to apply: libheif turns pictures itself, and the origin gives their size after it.
+// upright applies the orientation tag, then the flips and the quarter turns of the Spec. Being done after resize, it
+// moves few pixels. An AVIF has no tag to apply: libheif turns pictures itself, and the origin gives their size after it.
 func (r *render) upright(f *frame) error {
 	o := orientations[r.orientation()]
-	if o.turns == 0 && r.Turn == 0 && !o.mirrored {
+	mirrored := o.mirrored != r.spec.FlipX // twice is none
+	if o.turns == 0 && r.Turn == 0 && !mirrored && !r.spec.FlipY {
 		return nil
 	}
 	if err := r.hold(f); err != nil {
@@ -36,12 +39,50 @@ func (r *render) upright(f *frame) error {
 	if err := turn(f, o.turns); err != nil {
 		return err
 	}
-	if o.mirrored {
-		if err := f.Flip(vips.DirectionHorizontal); err != nil {
-			return fmt.Errorf("mirror: %w", err)
-		}
+	if err := flip(f, mirrored, r.spec.FlipY); err != nil {
+		return err
 	}
 	return turn(f, r.Turn)
+}
+
+func flip(f *frame, x, y bool) error {
+	if x {
+		if err := f.Flip(vips.DirectionHorizontal); err != nil {
+			return fmt.Errorf("flip: %w", err)
+		}
+	}
+	if y {
+		if err := f.Flip(vips.DirectionVertical); err != nil {
+			return fmt.Errorf("flip: %w", err)
+		}
+	}
+	return nil
+}
+
+// asStored is where an area of the picture as laid out lies in the picture as stored: upright, backwards.
+func (r *render) asStored(area transform.Rect) transform.Rect {
+	o := orientations[r.orientation()]
+	area, of := turnedArea(area, r.Whole, 4-r.Turn)
+	if o.mirrored != r.spec.FlipX {
+		area.X = of.Width - area.X - area.Width
+	}
+	if r.spec.FlipY {
+		area.Y = of.Height - area.Y - area.Height
+	}
+	area, _ = turnedArea(area, of, 4-o.turns)
+	return area
+}
+
+// turnedArea is where an area of a picture comes to lie when it is turned clockwise, and the picture's size then.
+func turnedArea(area transform.Rect, of transform.Size, quarters int) (transform.Rect, transform.Size) {
+	for range quarters % 4 {
+		area = transform.Rect{
+			Point: transform.Point{X: of.Height - area.Y - area.Height, Y: area.X},
+			Size:  swapped(area.Size, 1),
+		}
+		of = swapped(of, 1)
+	}
+	return area, of
 }
 
 func turn(f *frame, quarters int) error {
