@@ -74,8 +74,10 @@ fuzz: libvips ## fuzz every parser for a while each (FUZZTIME=30s)
 		done; done
 
 .PHONY: bench
-bench: build ## measure against a bare libvips loop and a bare fasthttp handler
-	@cd bench && $(BIN)/pictor-bench --bin $(BIN) --results $(CURDIR)/bench/results
+bench: build ## measure beside its rivals (QUICK=1 in three minutes, SOURCES=folder with *.jpg, ONLY=hit,render)
+	@sh bench/install.sh $(BUILD)/bench $(VIPS)
+	@exec $(BIN)/pictor-bench --bin $(BIN) --tools $(BUILD)/bench --results $(CURDIR)/bench/results \
+		$(if $(QUICK),--quick,--readme $(CURDIR)/README.md) $(if $(SOURCES),--sources '$(SOURCES)') $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: fmt
 fmt: ## format the code

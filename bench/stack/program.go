@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/pictor/pictor/bench/proc"
 )
 
 // Program is one running process of a Stack.
@@ -52,7 +54,7 @@ func (p *Program) startLocked() error {
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, out, out
 	// A group of its own: Ctrl-C reaches this process only, which then stops the programs in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	if err := onParentThread(cmd.Start); err != nil {
+	if err := proc.OnParentThread(cmd.Start); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	p.cmd, p.ended = cmd, make(chan struct{})
@@ -60,31 +62,13 @@ func (p *Program) startLocked() error {
 	return nil
 }
 
-// parentThread is one locked thread that starts all programs: Pdeathsig counts the thread's death, not the process's.
-var parentThread = sync.OnceValue(func() chan func() {
-	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
-	return work
-})
-
-func onParentThread(f func() error) error {
-	result := make(chan error)
-	parentThread() <- func() { result <- f() }
-	return <-result
-}
-
 // watch starts the program again when it ends by itself.
 func (p *Program) watch(cmd *exec.Cmd, ended chan struct{}) {
 	err := cmd.Wait()
-	close(ended)
 	p.mu.Lock()
-	stopping, restart := p.stopping, p.restart
+	stopping, restart := p.stopping, p.restart // before the end is told: who waits for it may start the program again
 	p.mu.Unlock()
+	close(ended)
 	if stopping {
 		return
 	}
@@ -156,6 +140,19 @@ func (p *Program) signal(s syscall.Signal) chan struct{} {
 	return p.ended
 }
 
+// failed waits until the program has ended or ctx does, and tells why it cannot become ready; nil when ctx ended first.
+func (p *Program) failed(ctx context.Context) error {
+	p.mu.Lock()
+	ended := p.ended
+	p.mu.Unlock()
+	select {
+	case <-ended:
+		return p.gone()
+	case <-ctx.Done():
+		return nil
+	}
+}
+
 // gone tells why the program cannot become ready any more, or nil.
 func (p *Program) gone() error {
 	p.mu.Lock()
@@ -212,14 +209,17 @@ func (p *Program) until(ctx context.Context, what string, holds func() bool) err
 		}
 		select {
 		case <-ctx.Done():
+			if cause := context.Cause(ctx); cause != ctx.Err() {
+				return cause
+			}
 			return fmt.Errorf("%s did not %s in time:\n%s", p.Name, what, p.lastLines())
 		case <-time.After(pollEvery):
 		}
 	}
 }
 
-// Metric sums a metric over all its labels; one that is not there counts 0.
-func (p *Program) Metric(name string) (float64, error) {
+// Metric sums a metric over all series that have the labels, each as «name="value"»; one that is not there counts 0.
+func (p *Program) Metric(name string, labels ...string) (float64, error) {
 	resp, err := http.Get(p.OpsURL + "/metrics")
 	if err != nil {
 		return 0, err
@@ -229,7 +229,8 @@ func (p *Program) Metric(name string) (float64, error) {
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
 		series, value, ok := strings.Cut(lines.Text(), " ")
-		if base, _, _ := strings.Cut(series, "{"); !ok || base != name {
+		base, has, _ := strings.Cut(series, "{")
+		if !ok || base != name || slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(has, l) }) {
 			continue
 		}
 		n, err := strconv.ParseFloat(value, 64)

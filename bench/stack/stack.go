@@ -126,7 +126,7 @@ func (s *Stack) program(name, binary string, port, ops int, key string, env map[
 		path: filepath.Join(s.config.Bin, binary), log: filepath.Join(s.config.Data, "logs", name+".log"),
 		note: s.config.Note}
 	for _, inherited := range os.Environ() {
-		if name, _, _ := strings.Cut(inherited, "="); env[name] == "" { // what the stack decides, wins
+		if name, _, _ := strings.Cut(inherited, "="); env[name] == "" && name != "PICTOR_CLUSTER_KEY_FILE" { // what the stack decides, wins
 			p.env = append(p.env, inherited)
 		}
 	}
@@ -140,6 +140,16 @@ func (s *Stack) program(name, binary string, port, ops int, key string, env map[
 
 // wait until all programs are ready and every edge sees all of them, or one has ended for good.
 func (s *Stack) wait(ctx context.Context) error {
+	// The first program that ends stops the waiting for all: another stack on the same ports might answer for it.
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	for _, p := range s.all() {
+		go func() {
+			if err := p.failed(ctx); err != nil {
+				stop(err)
+			}
+		}()
+	}
 	for _, p := range s.all() {
 		if err := p.WaitReady(ctx); err != nil {
 			return err
@@ -149,6 +159,9 @@ func (s *Stack) wait(ctx context.Context) error {
 		if err := e.WaitMetric(ctx, "pictor_edge_ring_members", float64(len(s.Edges))); err != nil {
 			return err
 		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
 	}
 	for _, p := range s.all() {
 		p.keepRunning(s.config.Restart)

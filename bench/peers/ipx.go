@@ -1,0 +1,36 @@
+package peers
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+//go:embed ipx.mjs
+var ipxServer []byte
+
+// StartIPX starts ipx with its storage on the sources.
+func StartIPX(ctx context.Context, at Place, sources string) (*Renderer, error) {
+	if _, err := at.tool("ipx/node_modules/ipx/package.json"); err != nil {
+		return nil, err
+	}
+	script := filepath.Join(at.Tools, "ipx", "server.mjs") // modules are looked for from where the script lies
+	if err := os.WriteFile(script, ipxServer, 0o600); err != nil {
+		return nil, err
+	}
+	s, err := run(ctx, at, "ipx", "node", []string{"NODE_ENV=production"}, func(_ string, port int) []string {
+		return []string{script, fmt.Sprint(port), sources}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return overHTTP(s, "efforts and chroma subsampling made the same through the defaults of sharp", func(j Job) string {
+		size := fmt.Sprintf("w_%d", j.Width)
+		if j.Height > 0 {
+			size = fmt.Sprintf("s_%dx%d", j.Width, j.Height)
+		}
+		return fmt.Sprintf("/%s,f_%s,q_%d/%s.jpg", size, j.Format, j.Quality, j.Source)
+	}), nil
+}

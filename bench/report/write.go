@@ -1,0 +1,65 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Write puts report.md and figures.json into a folder.
+func (d *Doc) Write(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := d.Markdown(&text); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, "report.md"), text.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return d.writeFigures(filepath.Join(folder, "figures.json"))
+}
+
+// writeFigures writes a value a line, so that versions of the file can be compared.
+func (d *Doc) writeFigures(file string) error {
+	var text bytes.Buffer
+	text.WriteString("[")
+	for i, s := range d.Figures.Samples() {
+		line, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		text.WriteByte('\n')
+		text.Write(line)
+	}
+	text.WriteString("\n]\n")
+	return os.WriteFile(file, text.Bytes(), 0o644)
+}
+
+// The markers between which Summarize writes.
+const (
+	summaryFrom = "<!-- bench -->"
+	summaryTo   = "<!-- /bench -->"
+)
+
+// Summarize replaces what stands between the markers of a file.
+func (d *Doc) Summarize(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := bytes.Cut(text, []byte(summaryFrom))
+	_, after, okTo := bytes.Cut(rest, []byte(summaryTo))
+	if !ok || !okTo {
+		return fmt.Errorf("summarize in %s: %w", file, errors.New("the markers «bench» are not there"))
+	}
+	summary := fmt.Sprintf("%s\n\n%s\n%s", summaryFrom, GoalTable(d.Verdicts), summaryTo)
+	return os.WriteFile(file, append(append(before, summary...), after...), 0o644)
+}

@@ -1,0 +1,148 @@
+// Package scenario holds what is measured: one file a scenario. A scenario starts what it needs, measures every peer in
+// every round in shuffled order, and leaves nothing running. What fails is reported, never dropped.
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/pictor/pictor/bench/load"
+	"github.com/pictor/pictor/bench/peers"
+	"github.com/pictor/pictor/bench/proc"
+	"github.com/pictor/pictor/bench/report"
+	"github.com/pictor/pictor/bench/stack"
+)
+
+// Bench is a run of the benchmark: where things are, how long they may take, and what came out so far.
+type Bench struct {
+	Self    string // this program
+	Bin     string // Pictor's programs
+	Tools   string // rivals
+	Work    string // a folder for the run alone
+	Photos  string // folder with photographs, or empty for synthetic ones
+	Cache   string // where synthetic photographs are kept for the next run
+	Quick   bool
+	Rounds  int
+	Seed    uint64
+	Server  int // the core of servers that are measured for hits
+	Load    int // the core of the load generator
+	Log     io.Writer
+	Figures report.Figures
+	Failed  []report.Failure
+	Tables  []report.Table
+	Checks  []string
+	Notes   []string
+	Series  []report.Series
+
+	places int
+}
+
+// edgeName is how the edge is called in figures.
+const edgeName = "pictor"
+
+// rounds calls measure for each round, with a source of order that is the same in each run with the seed.
+func (b *Bench) rounds(measure func(round int, order *rand.Rand)) {
+	for round := range b.Rounds {
+		measure(round, rand.New(rand.NewPCG(b.Seed, uint64(round))))
+	}
+}
+
+func (b *Bench) say(format string, args ...any) {
+	fmt.Fprintf(b.Log, "%s  "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+}
+
+// Fail notes once what could not be measured.
+func (b *Bench) Fail(scenario, peer string, err error) {
+	b.say("%s: %s failed: %v", scenario, peer, err)
+	for _, f := range b.Failed {
+		if f.Scenario == scenario && f.Peer == peer {
+			return
+		}
+	}
+	b.Failed = append(b.Failed, report.Failure{Scenario: scenario, Peer: peer, Why: err.Error()})
+}
+
+// place is an empty folder for a rival on a core.
+func (b *Bench) place(name string, cpu int) (peers.Place, error) {
+	b.places++
+	dir := filepath.Join(b.Work, fmt.Sprintf("%02d-%s", b.places, name))
+	return peers.Place{Self: b.Self, Tools: b.Tools, Dir: dir, CPU: cpu}, os.MkdirAll(dir, 0o700)
+}
+
+// startWait is how long a server may take to become ready.
+const startWait = 60 * time.Second
+
+// edge starts an origin and one edge.
+func (b *Bench) edge(ctx context.Context, env ...string) (*stack.Stack, error) {
+	at, err := b.place("stack", -1)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	env = append(env, "PICTOR_LIMIT_UPLOAD_IP=off", "PICTOR_LIMIT_LOGIN_IP=off", "PICTOR_LIMIT_LOGIN_EMAIL=off")
+	s, err := stack.Start(ctx, stack.Config{Bin: b.Bin, Data: at.Dir, Edges: 1, Env: env, Note: b.Log})
+	if err != nil {
+		return nil, fmt.Errorf("start the stack: %w", err)
+	}
+	return s, nil
+}
+
+// pinnedEdge is one whose edge has a single core and whose origin has another.
+func (b *Bench) pinnedEdge(ctx context.Context, env ...string) (*stack.Stack, error) {
+	s, err := b.edge(ctx, append(env, "GOMAXPROCS=1", "PICTOR_EDGE_WORKERS=2")...)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// pin binds the stack to its cores, after everything was rendered that needs them both.
+func (b *Bench) pin(s *stack.Stack) error {
+	if err := proc.Pin(s.Origin.Pid(), b.Load); err != nil {
+		return err
+	}
+	return proc.Pin(s.Edges[0].Pid(), b.Server)
+}
+
+// load carries out a plan in a process of its own, on the core for load.
+func (b *Bench) load(ctx context.Context, p load.Plan) (*load.Result, error) {
+	plan, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Warmup+p.Duration+20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.Self, "load")
+	var out, complaint bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(plan), &out, &complaint
+	if err := proc.StartOn(cmd, b.Load); err != nil {
+		return nil, fmt.Errorf("start load: %w", err)
+	}
+	if err := cmd.Wait(); err != nil {
+		return nil, fmt.Errorf("load: %w: %.300s", err, complaint.String())
+	}
+	var r load.Result
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	if r.Answers == 0 || r.Errors > 0 {
+		return nil, fmt.Errorf("load: %d answers, %d errors, the first: %s", r.Answers, r.Errors, r.FirstError)
+	}
+	return &r, nil
+}
+
+// shuffled is a list in the order of a round.
+func shuffled[T any](order *rand.Rand, list []T) []T {
+	mixed := append([]T(nil), list...)
+	order.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
+	return mixed
+}

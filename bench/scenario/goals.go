@@ -1,0 +1,27 @@
+package scenario
+
+import "github.com/pictor/pictor/bench/report"
+
+// Goals are the promises that a run is measured by. A new one is a line.
+var Goals = []report.Goal{
+	{Name: "hit 10 KB against the bare fasthttp handler", Of: hit(hit10k, edgeName), Per: keys(hit(hit10k, "fasthttp")), AtLeast: 0.90},
+	{Name: "hit 100 KB against the bare fasthttp handler", Of: hit(hit100k, edgeName), Per: keys(hit(hit100k, "fasthttp")), AtLeast: 0.90},
+	{Name: "hit 1 MB against the bare fasthttp handler", Of: hit(hit1m, edgeName), Per: keys(hit(hit1m, "fasthttp")), AtLeast: 0.90},
+	{Name: "hit 10 KB against nginx proxy_cache", Of: hit(hit10k, edgeName), Per: keys(hit(hit10k, "nginx cache")), AtLeast: 1.2},
+	{Name: "hit 10 KB against Varnish", Of: hit(hit10k, edgeName), Per: keys(hit(hit10k, "varnish")), AtLeast: 1.6},
+	{Name: "hit 10 KB, p99 at 64 connections", Of: report.Key{Scenario: "hit", Case: hit10k, Peer: edgeName, Metric: "p99"}, AtMost: 3, Unit: "ms"},
+	{Name: "hit 100 KB against the better of nginx and Varnish", Of: hit(hit100k, edgeName),
+		Per: keys(hit(hit100k, "nginx"), hit(hit100k, "nginx cache"), hit(hit100k, "varnish")), AtLeast: 0.95},
+	{Name: "hit 1 MB, processor time against Varnish", Of: report.Key{Scenario: "hit", Case: hit1m, Peer: edgeName, Metric: "cpu"},
+		Per: keys(report.Key{Scenario: "hit", Case: hit1m, Peer: "varnish", Metric: "cpu"}), AtMost: 1},
+	{Name: "signed hit against the public one", Of: hit(hitSigned, edgeName), Per: keys(hit(hit10k, edgeName)), AtLeast: 0.75},
+	{Name: "304 against the 10 KB hit", Of: hit(hit304, edgeName), Per: keys(hit(hit10k, edgeName)), AtLeast: 1.1},
+	{Name: "hit on disk, 100 KB, against nginx static", Of: report.Key{Scenario: "disk", Case: hit100k, Peer: edgeName, Metric: "rate"},
+		Per: keys(report.Key{Scenario: "disk", Case: hit100k, Peer: "nginx", Metric: "rate"}), AtLeast: 0.5},
+}
+
+func hit(c, peer string) report.Key {
+	return report.Key{Scenario: "hit", Case: c, Peer: peer, Metric: "rate"}
+}
+
+func keys(all ...report.Key) []report.Key { return all }

@@ -1,0 +1,312 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pictor/pictor/bench/client"
+	"github.com/pictor/pictor/bench/load"
+	"github.com/pictor/pictor/bench/peers"
+	"github.com/pictor/pictor/bench/picture"
+	"github.com/pictor/pictor/bench/proc"
+	"github.com/pictor/pictor/bench/report"
+	"github.com/pictor/pictor/bench/stack"
+)
+
+// Cases of hits.
+const (
+	hit10k    = "10 KB"
+	hit100k   = "100 KB"
+	hit1m     = "1 MB"
+	hitSigned = "10 KB signed"
+	hit304    = "304"
+)
+
+var hitBytes = map[string]int{hit10k: 10 << 10, hit100k: 100 << 10, hit1m: 1 << 20}
+
+var hitPeers = []string{edgeName, "fasthttp", "nethttp", "nginx", "nginx cache", "varnish"}
+
+// hitConns is how many connections ask at once.
+const hitConns = 64
+
+// hitServer is a server under measurement.
+type hitServer struct {
+	name    string
+	address string
+	pid     int
+	etag    string // of the 10 KB body, for 304
+	cases   []string
+}
+
+// hits is the scenario: answers from memory, one core for the server, one for the load.
+type hits struct {
+	*Bench
+	answers map[string]peers.Answer // by case
+	servers []*hitServer
+	stops   []func()
+}
+
+// Hits measures answers from memory, closed loop: rate, processor time, and how busy both sides are.
+func Hits(ctx context.Context, b *Bench) error {
+	h := &hits{Bench: b}
+	defer h.stop()
+	if err := h.start(ctx); err != nil {
+		return err
+	}
+	b.rounds(func(round int, order *rand.Rand) {
+		for _, c := range shuffled(order, []string{hit10k, hit100k, hit1m, hitSigned, hit304}) {
+			for _, s := range shuffled(order, h.servers) {
+				if ctx.Err() == nil {
+					h.measure(ctx, round, c, s)
+				}
+			}
+		}
+		b.say("hits: round %d of %d", round+1, b.Rounds)
+	})
+	h.wrk(ctx)
+	b.Tables = append(b.Tables, hitTables...)
+	b.Checks = append(b.Checks, h.plausible()...)
+	b.Notes = append(b.Notes, fmt.Sprintf("Hits: %d keep-alive connections, closed loop, every server on core %d alone, the "+
+		"load generator on core %d. All bodies are JPEG. fasthttp and net/http answer the edge's bytes and header "+
+		"lines from a table; nginx reads files; nginx cache and Varnish asked the fasthttp handler once.", hitConns, b.Server, b.Load))
+	return ctx.Err()
+}
+
+var hitTables = []report.Table{
+	{Title: "Hits from memory: answers per second", Scenario: "hit", Metric: "rate", Unit: "answers/s", Peers: hitPeers,
+		Cases: []string{hit10k, hit100k, hit1m, hitSigned, hit304}, Ratios: true,
+		Note: "Below each rival: how many times its rate the edge has."},
+	{Title: "Hits from memory: processor time of the server", Scenario: "hit", Metric: "cpu", Unit: "µs per answer",
+		Cases: []string{hit10k, hit100k, hit1m, hitSigned, hit304}, Peers: hitPeers, Ratios: true},
+	{Title: "Hits from memory: p99 in the closed loop", Scenario: "hit", Metric: "p99", Unit: "ms",
+		Cases: []string{hit10k, hit100k, hit1m, hitSigned, hit304}, Peers: hitPeers},
+}
+
+func (h *hits) stop() {
+	for _, stop := range h.stops {
+		stop()
+	}
+}
+
+func (h *hits) start(ctx context.Context) error {
+	s, err := h.pinnedEdge(ctx)
+	if err != nil {
+		return err
+	}
+	h.stops = append(h.stops, s.Stop)
+	if h.answers, err = prepareHits(ctx, s); err != nil {
+		return err
+	}
+	if err := h.pin(s); err != nil {
+		return err
+	}
+	all := []string{hit10k, hit100k, hit1m, hitSigned, hit304}
+	h.add(edgeName, all, &peers.Server{Address: strings.TrimPrefix(s.Edges[0].URL, "http://"), Pid: s.Edges[0].Pid()})
+	h.startRivals(ctx, all)
+	return nil
+}
+
+// startRivals starts the others; one that cannot is reported and left out.
+func (h *hits) startRivals(ctx context.Context, all []string) {
+	var list, files []peers.Answer
+	for c, a := range h.answers {
+		list = append(list, a)
+		if c != hitSigned {
+			files = append(files, a)
+		}
+	}
+	plain := []string{hit10k, hit100k, hit1m, hit304}
+	upstream := ""
+	h.rival(ctx, "upstream", h.Load, nil, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
+		s, err := peers.StartFastHTTP(ctx, at, list)
+		if err == nil {
+			upstream = s.Address
+		}
+		return s, err
+	})
+	h.rival(ctx, "fasthttp", h.Server, all, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
+		return peers.StartFastHTTP(ctx, at, list)
+	})
+	h.rival(ctx, "nethttp", h.Server, all, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
+		return peers.StartNetHTTP(ctx, at, list)
+	})
+	h.rival(ctx, "nginx", h.Server, plain, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
+		return peers.StartNginxStatic(ctx, at, files)
+	})
+	h.rival(ctx, "nginx cache", h.Server, plain, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
+		return peers.StartNginxCache(ctx, at, upstream)
+	})
+	h.rival(ctx, "varnish", h.Server, plain, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
+		return peers.StartVarnish(ctx, at, upstream)
+	})
+}
+
+func (h *hits) rival(ctx context.Context, name string, cpu int, cases []string,
+	start func(context.Context, peers.Place) (*peers.Server, error)) {
+	at, err := h.place(strings.ReplaceAll(name, " ", "-"), cpu)
+	if err != nil {
+		h.Fail("hit", name, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	s, err := start(ctx, at)
+	if err != nil {
+		h.Fail("hit", name, err)
+		return
+	}
+	h.stops = append(h.stops, s.Stop)
+	if len(cases) > 0 {
+		h.add(name, cases, s)
+	}
+}
+
+// add takes a server in, if it answers what the edge answers.
+func (h *hits) add(name string, cases []string, s *peers.Server) {
+	server := &hitServer{name: name, address: s.Address, pid: s.Pid, cases: cases}
+	for _, c := range cases {
+		if c == hit304 {
+			continue
+		}
+		a, err := peers.Capture("http://"+s.Address, h.answers[c].Target)
+		if err == nil && !bytes.Equal(a.Body, h.answers[c].Body) {
+			err = fmt.Errorf("its body for %s differs from the edge's", c)
+		}
+		if err != nil {
+			h.Fail("hit", name, err)
+			return
+		}
+		if c == hit10k {
+			server.etag = a.Get("Etag")
+		}
+	}
+	h.servers = append(h.servers, server)
+}
+
+func (h *hits) measure(ctx context.Context, round int, c string, s *hitServer) {
+	if !slices.Contains(s.cases, c) {
+		return
+	}
+	plan := h.plan(c, s)
+	before, err := proc.CPUTime(s.pid)
+	if err != nil {
+		h.Fail("hit", s.name, err)
+		return
+	}
+	r, err := h.load(ctx, plan)
+	if err != nil {
+		h.Fail("hit", s.name, fmt.Errorf("%s: %w", c, err))
+		return
+	}
+	after, err := proc.CPUTime(s.pid)
+	if err != nil {
+		h.Fail("hit", s.name, err)
+		return
+	}
+	cpu := float64((after - before).Nanoseconds()) / 1e3 / float64(r.Served)
+	for metric, value := range map[string]float64{
+		"rate": r.Rate(), "cpu": cpu, "p99": milliseconds(r.Latency.P99), "p50": milliseconds(r.Latency.P50),
+		"server busy": cpu * r.Rate() / 1e6, "load busy": r.Busy.Seconds() / r.Elapsed.Seconds(),
+	} {
+		h.Figures.Add(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: metric}, round, value)
+	}
+}
+
+func (h *hits) plan(c string, s *hitServer) load.Plan {
+	p := load.Plan{Address: s.address, Status: http.StatusOK, Conns: hitConns, Warmup: 300 * time.Millisecond,
+		Duration: 3 * time.Second}
+	if h.Quick {
+		p.Warmup, p.Duration = 100*time.Millisecond, 500*time.Millisecond
+	}
+	if c == hit304 {
+		p.Status = http.StatusNotModified
+		p.Requests = [][]byte{load.Request(s.address, h.answers[hit10k].Target, "If-None-Match: "+s.etag)}
+		return p
+	}
+	p.Requests = [][]byte{load.Request(s.address, h.answers[c].Target)}
+	return p
+}
+
+// plausible tells whether the server was the bottleneck: its core must be busy, and the load's core must not be full.
+func (h *hits) plausible() []string {
+	var lines []string
+	for _, c := range []string{hit10k, hit100k, hit1m} {
+		line := "Hits of " + c + ", share of its core that the server used · that the generator used:"
+		for _, s := range h.servers {
+			server, ok := h.Figures.Spread(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: "server busy"})
+			load, _ := h.Figures.Spread(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: "load busy"})
+			if ok {
+				line += fmt.Sprintf(" %s %.0f %% · %.0f %%;", s.name, 100*server.Median, 100*load.Median)
+			}
+		}
+		lines = append(lines, strings.TrimSuffix(line, ";"))
+	}
+	return lines
+}
+
+// prepareHits uploads a picture and finds transforms of it whose results have the wanted sizes.
+func prepareHits(ctx context.Context, s *stack.Stack) (map[string]peers.Answer, error) {
+	c, err := client.SignIn(ctx, s.Origin.URL, s.Admin.Email, s.Admin.Password)
+	if err != nil {
+		return nil, err
+	}
+	photo := picture.JPEG(picture.Photo(2400, 1800, 1))
+	if _, err := c.Upload(ctx, "hit.jpg", photo, map[string]string{"public_id": "hit"}); err != nil {
+		return nil, err
+	}
+	answers := map[string]peers.Answer{}
+	for name, size := range hitBytes {
+		width, err := widthFor(ctx, s.Edges[0].URL, "hit", size)
+		if err != nil {
+			return nil, err
+		}
+		if answers[name], err = peers.Capture(s.Edges[0].URL, hitTarget("hit", width)); err != nil {
+			return nil, err
+		}
+	}
+	_, transform, _ := strings.Cut(answers[hit10k].Target, "/v1/image/")
+	signed, err := c.Sign(ctx, "hit", strings.TrimSuffix(transform, "/hit"), 24*3600)
+	if err != nil {
+		return nil, err
+	}
+	target := strings.TrimPrefix(signed, s.Edges[0].URL)
+	answers[hitSigned], err = peers.Capture(s.Edges[0].URL, target)
+	return answers, err
+}
+
+func hitTarget(name string, width int) string {
+	return fmt.Sprintf("/v1/image/w_%d,c_inside,q_90,f_jpg/%s", width, name)
+}
+
+// widthFor searches the width whose JPEG is nearest to a size; more pixels are more bytes.
+func widthFor(ctx context.Context, base, name string, size int) (int, error) {
+	low, high := 16, 2400
+	for high-low > 1+low/100 {
+		middle := (low + high) / 2
+		body, err := peers.Fetch(ctx, base+hitTarget(name, middle))
+		if err != nil {
+			return 0, fmt.Errorf("find a picture of %d bytes: %w", size, err)
+		}
+		if len(body) < size {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	body, err := peers.Fetch(ctx, base+hitTarget(name, high))
+	if err != nil {
+		return 0, err
+	}
+	if len(body) < size*9/10 || len(body) > size*11/10 {
+		return 0, fmt.Errorf("no picture of about %d bytes was found, the nearest has %d", size, len(body))
+	}
+	return high, nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
