@@ -25,7 +25,12 @@ import (
 
 var _ edge.Disk = (*Cache)(nil)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Pebble 2.1.7 keeps a reference to a file of values that could not be opened, so that its Close ends in a panic (which
+// becomes an error here) before the cache of open files has ended its goroutines.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(
+		"github.com/cockroachdb/pebble/v2/internal/genericcache.(*shard[...]).releaseLoop"))
+}
 
 const testBudget = 8 << 20
 
@@ -312,12 +317,15 @@ func TestCorruptFiles(t *testing.T) {
 					fill(t, c, 1000, 1060, 8_000)
 					return has(t, c, 1000, 1060, 8_000) == 60
 				})
-				if st := c.Stats(); st.Quarantined > 0 {
+				st := c.Stats()
+				if damaging := name == "removed" && kind == ".blob"; damaging && st.Quarantined == 0 {
+					t.Errorf("a store without one of its files is still in use: %+v", st)
+				}
+				if st.Quarantined > 0 {
 					if _, err := os.Stat(filepath.Join(dir, quarantineFolder)); err != nil {
 						t.Fatal(err)
 					}
 				}
-				closeCache(t, c)
 			})
 		}
 	}
@@ -366,26 +374,23 @@ func TestAtMostOneQuarantine(t *testing.T) {
 
 // A machine that loses power at any moment leaves a sound store.
 func TestCrash(t *testing.T) {
+	const budget, size = 2 * testBudget, 20_000
 	memory := vfs.NewCrashableMem()
-	c := open(t, Options{Dir: "cache", fs: memory})
+	c := open(t, Options{Dir: "cache", MaxBytes: budget, fs: memory})
 	for round := range 8 {
-		from := round * 50
-		for i := from; i < from+50; i++ {
-			c.Put(key(i), object(i, 20_000))
-		}
-		if round%2 == 0 {
-			settle(t, c)
-		}
+		written := (round + 1) * 50
+		fill(t, c, written-50, written, size)
+		c.Put("waiting", object(-2, size))
 		crashed := memory.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: round * 14, RNG: rand.New(rand.NewPCG(1, uint64(round)))})
-		after := open(t, Options{Dir: "cache", fs: crashed})
+		after := open(t, Options{Dir: "cache", MaxBytes: budget, fs: crashed})
 		if st := after.Stats(); !st.Open || st.Quarantined != 0 || st.Trips != 0 {
 			t.Fatalf("after a crash in round %d: %+v", round, st)
 		}
-		left := has(t, after, 0, from+50, 20_000)
-		after.Put("new", object(-1, 1000))
+		left := has(t, after, 0, written, size)
 		closeCache(t, after)
-		if st := after.Stats(); left == 0 && round > 0 || st.Damaged != 0 {
-			t.Fatalf("after a crash in round %d %d entries are left; %+v", round, left, st)
+		// What was written since the last flush, and in the flush under way, may be lost.
+		if least := written - int(3*segmentBytes(budget)/size); left < least || after.Stats().Damaged != 0 {
+			t.Fatalf("after a crash in round %d %d of %d entries are left, want %d", round, left, written, least)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package diskcache
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -50,7 +52,7 @@ func (h *health) tripped() bool {
 // guard turns a panic of pebble into a trip.
 func (h *health) guard() {
 	if r := recover(); r != nil {
-		h.trip(fmt.Errorf("panic in pebble: %v", r))
+		h.trip(fmt.Errorf("%w: %v", errPanic, r))
 	}
 }
 
@@ -66,7 +68,22 @@ func (h *health) Errorf(format string, args ...any) {
 
 // Fatalf is pebble's call; it returns.
 func (h *health) Fatalf(format string, args ...any) {
-	h.trip(fmt.Errorf("pebble gave up: "+format, args...))
+	err := errors.New("pebble gave up: " + fmt.Sprintf(format, args...))
+	for _, arg := range args {
+		if cause, ok := arg.(error); ok {
+			err = fmt.Errorf("pebble gave up: %w", cause)
+		}
+	}
+	h.trip(err)
+}
+
+// errPanic is also how pebble 2.1.7 answers a read from a file of values that is missing or cut short.
+var errPanic = errors.New("panic in pebble")
+
+// isDamage tells what a store does not get over from what its surroundings did to it.
+func isDamage(err error) bool {
+	return pebble.IsCorruptionError(err) || errors.Is(err, errBadGenerations) || errors.Is(err, fs.ErrNotExist) ||
+		errors.Is(err, errPanic)
 }
 
 func (h *health) listener() *pebble.EventListener {

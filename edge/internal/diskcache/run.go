@@ -5,8 +5,6 @@ import (
 	"slices"
 	"syscall"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2"
 )
 
 // run keeps a store open until Close: it opens one, writes what the queue brings, and when the store trips leaves it
@@ -132,7 +130,7 @@ func (c *Cache) open(trouble error) *store {
 	if !c.ended() {
 		return nil
 	}
-	if pebble.IsCorruptionError(trouble) {
+	if isDamage(trouble) {
 		c.quarantine(trouble)
 	}
 	s, err := c.openOnce()

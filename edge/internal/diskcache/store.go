@@ -54,7 +54,7 @@ func segmentBytes(budget int64) int64 { return max(minSegment, min(maxSegment, b
 func openStore(dir string, fs vfs.FS, budget int64, h *health) (s *store, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s, err = nil, fmt.Errorf("panic in pebble: %v", r)
+			s, err = nil, fmt.Errorf("%w: %v", errPanic, r)
 		}
 	}()
 	segment := segmentBytes(budget)
@@ -81,11 +81,13 @@ func openStore(dir string, fs vfs.FS, budget int64, h *health) (s *store, err er
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	o.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
 		return pebble.ValueSeparationPolicy{
-			Enabled:               true,
-			MinimumSize:           separateFrom,
-			MaxBlobReferenceDepth: 32,
+			Enabled:     true,
+			MinimumSize: separateFrom,
+			// Values are written once and never moved: garbage goes with its generation, and a compaction that read
+			// them would end the process at a damaged file (see errPanic).
+			MaxBlobReferenceDepth: 1 << 20,
 			RewriteMinimumAge:     time.Hour,
-			TargetGarbageRatio:    1, // never: garbage goes with its generation
+			TargetGarbageRatio:    1,
 		}
 	}
 	o.Experimental.SpanPolicyFunc = endAtGeneration
@@ -180,14 +182,16 @@ func (s *store) get(key edge.Key) (f found) {
 		if errors.Is(err, pebble.ErrNotFound) {
 			continue
 		}
-		if err != nil {
-			return found{generation: id, damaged: pebble.IsCorruptionError(err)}
+		if err == nil {
+			f.obj, err = decodeEntry(value, key)
+			// Pebble gives the error of a value that is kept apart from its key only here, and nil for the value.
+			if closeErr := closer.Close(); closeErr != nil {
+				f.obj, err = nil, closeErr
+			}
 		}
-		obj, err := decodeEntry(value, key)
-		if closeErr := closer.Close(); err == nil && closeErr != nil {
-			return found{}
-		}
-		return found{obj: obj, generation: id, old: ids[0]-id >= promoteAge, damaged: err != nil}
+		f.generation, f.old = id, ids[0]-id >= promoteAge
+		f.damaged = errors.Is(err, errBadEntry) || pebble.IsCorruptionError(err)
+		return f
 	}
 	return found{}
 }
@@ -281,7 +285,27 @@ func (s *store) nextGeneration() error {
 	}
 	g := append(generations{}, s.generations...)
 	s.setGenerations(append(g, generation{id: g.newest().id + 1}))
-	return s.shrink(s.budget - s.budget/perBudget)
+	if err := s.shrink(s.budget - s.budget/perBudget); err != nil {
+		return err
+	}
+	s.awaitSpace()
+	return nil
+}
+
+// awaitSpace gives pebble a second to remove files, which it does in the background: in a burst of writes the folder
+// would outgrow the budget by half.
+func (s *store) awaitSpace() {
+	const pause = 10 * time.Millisecond
+	for range time.Second / pause {
+		if s.measure(); s.disk.Load() <= s.budget {
+			return
+		}
+		select {
+		case <-s.broken:
+			return
+		case <-time.After(pause):
+		}
+	}
 }
 
 // shrink drops the oldest generations until no more than toBytes are left. The newest stays.
@@ -308,9 +332,13 @@ func (s *store) excise(id uint64) error {
 
 // close frees the store. It waits for readers and for pebble's jobs, which a sick disk may hold up for ever: the caller
 // bounds the wait.
-func (s *store) close() error {
+func (s *store) close() (err error) {
 	s.inUse.Lock() // for good
-	defer s.guard()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errPanic, r)
+		}
+	}()
 	return s.db.Close()
 }
 
