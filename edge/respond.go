@@ -279,17 +279,30 @@ func pathOf(target []byte) []byte {
 	return target
 }
 
-// ServeMalformed answers what fasthttp could not read as a request, and closes the connection: where the next request
-// would begin is anybody's guess.
+// ServeMalformed answers what could not be read as a request, and closes the connection: where the next request would
+// begin is anybody's guess.
 func ServeMalformed(c *fasthttp.RequestCtx, err error) {
 	status, message := fasthttp.StatusBadRequest, "malformed HTTP request"
-	if _, ok := errors.AsType[*fasthttp.ErrSmallBuffer](err); ok {
+	if why, ok := errors.AsType[refusal](err); ok {
+		status, message = why.Refusal()
+	} else if _, ok := errors.AsType[*fasthttp.ErrSmallBuffer](err); ok {
 		status, message = fasthttp.StatusRequestHeaderFieldsTooLarge, "the request head is too large"
-	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+	} else if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		status, message = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
 	}
 	r := answer{c: c}
 	r.refuse(status, message)
 	c.SetConnectionClose()
+	if conn, ok := c.Conn().(lingerer); ok {
+		conn.Linger()
+	}
 }
+
+// refusal is an error of the connection itself: it knows what to answer.
+type refusal interface {
+	error
+	Refusal() (status int, message string)
+}
+
+// lingerer is a connection that can see to it that its last answer is read.
+type lingerer interface{ Linger() }

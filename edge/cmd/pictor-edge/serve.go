@@ -47,6 +47,10 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	if err != nil {
 		return err
 	}
+	proxies, err := cfg.Proxies()
+	if err != nil {
+		return err
+	}
 	closing := closers{}
 	defer func() { err = errors.Join(err, closing.close()) }()
 
@@ -99,7 +103,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Policy:    edge.Policy{PublicAge: cfg.PublicAge},
 	})
 	node := node{cfg: cfg, log: log, edge: e, ring: members, pool: pool, catalog: known, meter: meter, metrics: metrics,
-		peers: peerhttp.NewServer(peerhttp.Work{Object: e.ServePeer, Chunk: blobs.OwnerChunk},
+		proxies: proxies, peers: peerhttp.NewServer(peerhttp.Work{Object: e.ServePeer, Chunk: blobs.OwnerChunk},
 			peerhttp.ServerOptions{TLS: serverTLS, Log: log})}
 	node.export(memory, disk, blobs, peers)
 	return node.run(ctx)

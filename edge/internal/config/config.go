@@ -13,6 +13,7 @@ import (
 
 // Serve holds the flags of «pictor-edge serve». Every flag has a variable and a default.
 type Serve struct {
+	Public
 	Listen         string        `help:"Public address." default:"127.0.0.1:8081" env:"PICTOR_EDGE_LISTEN"`
 	OpsListen      string        `help:"Operations address: health, metrics, profiles." default:"127.0.0.1:9081" env:"PICTOR_EDGE_OPS_LISTEN"`
 	PeerListen     string        `help:"Address for other edges." default:"127.0.0.1:10081" env:"PICTOR_EDGE_PEER_LISTEN"`
@@ -55,6 +56,9 @@ func (s *Serve) Validate() error {
 		if least.got < least.bytes {
 			return fmt.Errorf("%s: must be at least %d MiB, got %d bytes", least.knob, least.bytes>>20, least.got)
 		}
+	}
+	if err := s.Public.validate(); err != nil {
+		return err
 	}
 	if s.Workers < 0 || s.Workers > 1024 {
 		return fmt.Errorf("PICTOR_EDGE_WORKERS: must be from 0 to 1024, got %d", s.Workers)
