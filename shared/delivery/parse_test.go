@@ -56,9 +56,11 @@ func wished(req Request) transform.Spec {
 
 func TestParseRefuses(t *testing.T) {
 	for target, route := range map[string]bool{
-		"/": true, "/v1/images/x": true, "": true, "/v1/image": true, "//v1/image/x": true, "/V1/image/x": true,
-		"http://h/v1/image/x": true,
-		"/v1/image/":          false, "/v1/image//x": false, "/v1/image/a//b": false, "/v1/image/a/": false,
+		"/": true, "/v1/images/x": true, "": true, "/v1/image": true, "/V1/image/x": true,
+		"http://h/v1/image/x": false,
+		"//v1/image/x":        false, "/v1//image/x": false, "/v1/../v1/image/x": false, "/v1/./image/x": false, "/..": false,
+		"/v1%2Fimage/x": false, "/v1\\image/x": false, "/v1/image/x?a#b": false, "/v1/image/x?\xc3\xa4": false, "/v1/image/x?a b": false,
+		"/v1/image/": false, "/v1/image//x": false, "/v1/image/a//b": false, "/v1/image/a/": false,
 		"/v1/image/../x": false, "/v1/image/a/../b": false, "/v1/image/./a": false, "/v1/image/.hidden": false,
 		"/v1/image/a%2Fb": false, "/v1/image/%61": false, "/v1/image/a%00": false, "/v1/image/a%252e": false,
 		"/v1/image/a\\b": false, "/v1/image/a b": false, "/v1/image/\xc0\xae": false, "/v1/image/é": false, "/v1/image/a#b": false,
