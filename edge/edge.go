@@ -3,7 +3,10 @@ package edge
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/pictor/pictor/shared/signing"
 )
@@ -18,6 +21,8 @@ type Parts struct {
 	Ring      Ring
 	Peers     Peers
 	Renderer  Renderer
+	Limiter   Limiter
+	Client    func(*fasthttp.RequestCtx) netip.Addr // whose request it is
 	Observer  Observer
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -28,6 +33,9 @@ type Parts struct {
 type Policy struct {
 	PublicAge time.Duration // how long caches may keep an unversioned public picture; default 1 h
 	Deadline  time.Duration // the longest a request waits for a render; default 60 s
+	// SignedOnly: what does not exist yet is made only for signed URLs, and for what the account chose itself: its
+	// presets and defaults, and pictures as uploaded.
+	SignedOnly bool
 }
 
 // Edge answers delivery requests. Make it with New; it is safe for concurrent use.
@@ -68,6 +76,19 @@ const (
 var tierNames = [tiers]string{"none", "memory", "disk", "peer", "source", "render"}
 
 func (t Tier) String() string { return tierNames[t] }
+
+// made reports whether the answer was not there before.
+func (t Tier) made() bool { return t == TierSource || t == TierRender }
+
+// ParseTier is the inverse of Tier.String; unknown names are TierRender, the dearest.
+func ParseTier(name string) Tier {
+	for _, t := range Tiers() {
+		if t.String() == name {
+			return t
+		}
+	}
+	return TierRender
+}
 
 // Tiers lists all tiers, for metrics that must exist from the start.
 func Tiers() []Tier {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,7 @@ type world struct {
 	edge    *edge.Edge
 	mu      sync.Mutex
 	names   map[string]*edge.Known
+	found   map[string]bool // names that Find was asked for
 	blobs   map[string][]byte
 	looked  atomic.Int64 // catalog look-ups
 	renders atomic.Int64
@@ -46,6 +48,10 @@ type world struct {
 	render  func(ctx context.Context, job edge.Job) ([]byte, error)
 	owners  []edge.Peer
 	peer    func(ctx context.Context, peer edge.Peer, job edge.Job) (*edge.Object, error)
+	tier    edge.Tier // where peers have their objects from
+	limiter *limiter
+	memory  store
+	address netip.Addr                             // the client's
 	lookup  func(name string) (*edge.Known, error) // replaces the catalog, nil for names
 	stale   bool                                   // the feed is silent
 }
@@ -55,12 +61,14 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, keys: keys, names: map[string]*edge.Known{}, blobs: map[string][]byte{}}
+	w := &world{t: t, keys: keys, names: map[string]*edge.Known{}, found: map[string]bool{}, blobs: map[string][]byte{},
+		limiter: &limiter{}}
 	w.render = func(_ context.Context, job edge.Job) ([]byte, error) {
 		return []byte("rendered " + job.Spec.String()), nil
 	}
-	w.edge = edge.New(edge.Parts{Catalog: w, Keys: func() *signing.Keyring { return w.keys }, Memory: &store{}, Disk: &store{},
+	w.edge = edge.New(edge.Parts{Catalog: w, Keys: func() *signing.Keyring { return w.keys }, Memory: &w.memory, Disk: &store{},
 		Originals: w, Ring: ringFunc(func(string) []edge.Peer { return w.owners }), Peers: peersOf{w}, Renderer: rendererOf{w},
+		Limiter: w.limiter, Client: func(*fasthttp.RequestCtx) netip.Addr { return w.address },
 		Observer: silent{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 		Policy: edge.Policy{Deadline: 5 * time.Second}})
 	w.serve()
@@ -150,9 +158,23 @@ func (w *world) Find(_ context.Context, name wire.Name) (*edge.Known, error) {
 		key = name.Namespace + ":" + name.Name
 	}
 	if m := w.names[key]; m != nil {
+		w.found[key] = true
 		return m, nil
 	}
 	return nil, &edge.Error{Kind: edge.NotFound, Message: "no such image"}
+}
+
+func (w *world) Recall(name wire.Name) (*edge.Known, error, bool) {
+	if w.lookup != nil {
+		return nil, nil, false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stale || !w.found[name.Name] {
+		return nil, nil, false
+	}
+	w.looked.Add(1)
+	return w.names[name.Name], nil, true
 }
 
 func (w *world) File(_ context.Context, src *wire.Source) (*os.File, error) {
@@ -185,9 +207,10 @@ func (r rendererOf) Render(ctx context.Context, job edge.Job, _ *os.File) ([]byt
 
 type peersOf struct{ *world }
 
-func (p peersOf) Object(ctx context.Context, peer edge.Peer, job edge.Job) (*edge.Object, error) {
+func (p peersOf) Object(ctx context.Context, peer edge.Peer, job edge.Job) (*edge.Object, edge.Tier, error) {
 	p.asked.Add(1)
-	return p.peer(ctx, peer, job)
+	obj, err := p.peer(ctx, peer, job)
+	return obj, p.tier, err
 }
 
 func (p peersOf) Chunk(context.Context, edge.Peer, *wire.Source, int) ([]byte, error) {
@@ -197,6 +220,24 @@ func (p peersOf) Chunk(context.Context, edge.Peer, *wire.Source, int) ([]byte, e
 type ringFunc func(string) []edge.Peer
 
 func (f ringFunc) Owners(digest string) []edge.Peer { return f(digest) }
+
+// limiter refuses what it is told to, and counts.
+type limiter struct {
+	noMiss, noView, noVariant error
+	misses, views, variants   atomic.Int64
+}
+
+func (l *limiter) Miss(netip.Addr) error  { return count(&l.misses, l.noMiss) }
+func (l *limiter) Unmiss(netip.Addr)      { l.misses.Add(-1) }
+func (l *limiter) View(netip.Addr) error  { return count(&l.views, l.noView) }
+func (l *limiter) Variant(edge.Job) error { return count(&l.variants, l.noVariant) }
+
+func count(n *atomic.Int64, err error) error {
+	if err == nil {
+		n.Add(1)
+	}
+	return err
+}
 
 type silent struct{}
 

@@ -18,10 +18,11 @@ const (
 	Overloaded              // too much to do right now
 	Unavailable             // a part of the system that is needed cannot be reached
 	Timeout                 // the work took longer than its deadline
+	Limited                 // the client, the account or the picture has had what it may have for now
 )
 
 var kindNames = [...]string{"internal", "invalid", "forbidden", "not_found", "damaged", "overloaded", "unavailable",
-	"timeout"}
+	"timeout", "limited"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -39,7 +40,8 @@ func ParseKind(name string) Kind {
 type Error struct {
 	Kind       Kind
 	Message    string
-	RetryAfter time.Duration // a hint for Overloaded and Unavailable, 0 for none
+	RetryAfter time.Duration // a hint for Overloaded, Unavailable and Limited, 0 for none
+	Limit      *Exceeded     // of Limited, nil where no single limit is to blame
 	Err        error         // the cause, for logs
 }
 

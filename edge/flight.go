@@ -24,6 +24,7 @@ type flight struct {
 type found struct {
 	obj  *Object
 	tier Tier
+	from Tier // the tier where a peer had it, if it comes from one; else the same
 }
 
 // do gives the result of the flight for key, starting it with work when there is none.

@@ -44,7 +44,7 @@ func (e *Edge) serveAnew(r *answer) {
 	ctx, cancel := context.WithTimeout(context.Background(), e.Policy.Deadline)
 	defer cancel()
 	stem := false
-	if r.known, stem, err = e.look(ctx, &req); err != nil {
+	if r.known, stem, err = e.look(ctx, r); err != nil {
 		r.fail(err)
 		return
 	}
@@ -52,7 +52,11 @@ func (e *Edge) serveAnew(r *answer) {
 		r.fail(err)
 		return
 	}
-	profile, err := e.profile(ctx, &req, r.known)
+	if err := e.admit(r, &req, r.known); err != nil {
+		r.fail(err)
+		return
+	}
+	profile, err := e.profile(ctx, r)
 	if err != nil {
 		r.fail(err)
 		return
@@ -63,38 +67,54 @@ func (e *Edge) serveAnew(r *answer) {
 		return
 	}
 	if job.Spec.IsZero() && job.Source.CleanBytes > wholeBytes {
+		if err := r.charge(); err != nil { // for chunks that the origin may be asked for
+			r.fail(err)
+			return
+		}
 		r.stream()
 		return
 	}
-	got, err := e.find(ctx, job)
+	got, err := e.find(ctx, r, job)
 	if err != nil {
 		r.fail(err)
 		return
 	}
 	r.prepare(got.obj.MediaType, got.obj.ETag)
 	e.remember(r, target, job, got.obj, profile)
-	if r.tier = got.tier; r.tier == TierRender {
+	if r.tier = got.tier; got.from == TierRender {
 		r.known.Meter.AddRender()
 	}
 	r.entity(got.obj.ETag, int64(len(got.obj.Body)), got.obj)
 }
 
 // look finds what the request names: by its very name, or by its stem where nothing has the name.
-func (e *Edge) look(ctx context.Context, req *delivery.Request) (known *Known, stem bool, err error) {
-	known, err = e.Catalog.Find(ctx, req.Name)
-	if KindOf(err) == NotFound && req.Stem != (wire.Name{}) {
-		known, err = e.Catalog.Find(ctx, req.Stem)
+func (e *Edge) look(ctx context.Context, r *answer) (known *Known, stem bool, err error) {
+	known, err = e.ask(ctx, r, r.req.Name)
+	if KindOf(err) == NotFound && r.req.Stem != (wire.Name{}) {
+		known, err = e.ask(ctx, r, r.req.Stem)
 		return known, true, err
 	}
 	return known, false, err
 }
 
 // profile is that of the picture's account, or nil where the request does not ask for it.
-func (e *Edge) profile(ctx context.Context, req *delivery.Request, of *Known) (*Known, error) {
-	if !req.NeedsProfile() {
+func (e *Edge) profile(ctx context.Context, r *answer) (*Known, error) {
+	if !r.req.NeedsProfile() {
 		return nil, nil
 	}
-	return e.Catalog.Find(ctx, wire.ProfileName(of.Account))
+	return e.ask(ctx, r, wire.ProfileName(r.known.Account))
+}
+
+// ask gives what the name means. A client that may cause no work still gets what is known here.
+func (e *Edge) ask(ctx context.Context, r *answer, name wire.Name) (*Known, error) {
+	if known, err, ok := e.Catalog.Recall(name); ok {
+		return known, err
+	}
+	if err := r.charge(); err != nil {
+		return nil, err
+	}
+	r.bill.asked = true
+	return e.Catalog.Find(ctx, name)
 }
 
 // settle turns the wish into the job that names its result. stem says how the picture was found.
@@ -114,29 +134,38 @@ func acceptOf(h *fasthttp.RequestHeader) transform.Accept {
 // unsafeString views bytes as text without a copy. The text must not outlive the bytes.
 func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// find gives the job's result from wherever it is nearest.
-func (e *Edge) find(ctx context.Context, job Job) (found, error) {
+// find gives the job's result from wherever it is nearest. A client that may cause no work still gets what there is.
+func (e *Edge) find(ctx context.Context, r *answer, job Job) (found, error) {
 	key := job.Key()
 	if obj, ok := e.Memory.Get(key); ok {
-		return found{obj, TierMemory}, nil
+		return found{obj, TierMemory, TierMemory}, nil
 	}
-	return e.asking.do(ctx, key, func(ctx context.Context) (found, error) { return e.ask(ctx, key, job) })
+	refusal := r.buy(&job)
+	got, err := e.asking.do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fetch(ctx, key, job) })
+	if err != nil {
+		if job.Making == MakeNothing && KindOf(err) == Limited {
+			err = refusal
+		}
+		return found{}, err
+	}
+	r.refund(got)
+	return got, nil
 }
 
-// ask tries the nodes that own the source, then works here. A sick peer costs time, never an error.
-func (e *Edge) ask(ctx context.Context, key Key, job Job) (found, error) {
+// fetch tries the nodes that own the source, then works here. A sick peer costs time, never an error.
+func (e *Edge) fetch(ctx context.Context, key Key, job Job) (found, error) {
 	owners := e.Ring.Owners(job.Source.Digest)
 	if len(owners) > 0 {
 		if obj, ok := e.Disk.Get(key); ok { // left from when this node was an owner, or stood in for one
 			e.Memory.Set(key, obj)
-			return found{obj, TierDisk}, nil
+			return found{obj, TierDisk, TierDisk}, nil
 		}
 	}
 	for _, peer := range owners {
-		obj, err := e.Peers.Object(ctx, peer, job)
+		obj, tier, err := e.Peers.Object(ctx, peer, job)
 		if err == nil {
 			e.Memory.Set(key, obj)
-			return found{obj, TierPeer}, nil
+			return found{obj, TierPeer, tier}, nil
 		}
 		if verdict(err) {
 			return found{}, err
@@ -149,28 +178,31 @@ func (e *Edge) ask(ctx context.Context, key Key, job Job) (found, error) {
 // verdict reports whether a peer's error would be the same here.
 func verdict(err error) bool {
 	kind := KindOf(err)
-	return kind == Damaged || kind == Invalid || kind == NotFound
+	return kind == Damaged || kind == Invalid || kind == NotFound || kind == Limited
 }
 
 // ServePeer answers another node's request for a job, without asking further nodes.
-func (e *Edge) ServePeer(ctx context.Context, job Job) (*Object, error) {
+func (e *Edge) ServePeer(ctx context.Context, job Job) (*Object, Tier, error) {
 	got, err := e.own(ctx, job.Key(), job)
-	return got.obj, err
+	return got.obj, got.tier, err
 }
 
 // own finds or makes the job's result on this node.
 func (e *Edge) own(ctx context.Context, key Key, job Job) (found, error) {
 	if obj, ok := e.Memory.Get(key); ok {
-		return found{obj, TierMemory}, nil
+		return found{obj, TierMemory, TierMemory}, nil
 	}
-	return e.local.do(ctx, key, func(ctx context.Context) (found, error) { return e.fill(ctx, key, job) })
+	return e.local.do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fill(ctx, key, job) })
 }
 
 // fill reads the result from disk, or makes it and keeps it.
 func (e *Edge) fill(ctx context.Context, key Key, job Job) (found, error) {
 	if obj, ok := e.Disk.Get(key); ok {
 		e.Memory.Set(key, obj)
-		return found{obj, TierDisk}, nil
+		return found{obj, TierDisk, TierDisk}, nil
+	}
+	if err := e.mayMake(job); err != nil {
+		return found{}, err
 	}
 	got, err := e.make(ctx, job)
 	if err != nil {
@@ -185,7 +217,7 @@ func (e *Edge) fill(ctx context.Context, key Key, job Job) (found, error) {
 func (e *Edge) make(ctx context.Context, job Job) (found, error) {
 	if job.Spec.IsZero() {
 		obj, err := e.cleanObject(ctx, job.Source)
-		return found{obj, TierSource}, err
+		return found{obj, TierSource, TierSource}, err
 	}
 	file, err := e.Originals.File(ctx, job.Source)
 	if err != nil {
@@ -198,5 +230,5 @@ func (e *Edge) make(ctx context.Context, job Job) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	return found{NewObject(job.Spec.Format.MediaType(), body), TierRender}, nil
+	return found{NewObject(job.Spec.Format.MediaType(), body), TierRender, TierRender}, nil
 }

@@ -106,6 +106,9 @@ func (e *Edge) serveHot(r *answer) bool {
 	if !ok || obj.ETag != v.etag {
 		return false
 	}
+	if e.admit(r, &route.req, v.known) != nil {
+		return false // a refusal counts nothing, so it comes again
+	}
 	r.known, r.tier = v.known, TierMemory
 	v.head.CopyTo(&c.Response.Header)
 	if changing(&route.req, &v.known.Manifest) {

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"io"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -11,10 +12,12 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
-// Job is one rendering: a source and a settled Spec (concrete format, see transform.Spec.Settle).
+// Job is one rendering: a source and a settled Spec (concrete format, see transform.Spec.Settle). Making is no part of
+// its Key.
 type Job struct {
 	Source *wire.Source
 	Spec   transform.Spec
+	Making Making
 }
 
 // Object is an immutable answer, ready to send. Body is shared by many requests and never changed or copied.
@@ -30,6 +33,8 @@ func (o *Object) Bytes() int64 { return int64(len(o.Body) + len(o.ETag) + len(o.
 // Catalog finds what a name means, fresh to within a second while the change feed is alive. Names of NamespaceProfile mean
 // no picture: the Known of one has a Profile.
 type Catalog interface {
+	// Recall gives what Find would give without asking the origin; ok is false when it would ask.
+	Recall(name wire.Name) (known *Known, err error, ok bool)
 	// Find gives what is known of the name, or an error of Kind NotFound, or Unavailable when the origin cannot be
 	// asked. A private asset is never answered from memory that the feed does not vouch for; a public one is, for a
 	// bounded time.
@@ -51,8 +56,15 @@ func (k *Known) Outdate() { k.outdated.Store(true) }
 // Current reports whether no change of the name is known.
 func (k *Known) Current() bool { return !k.outdated.Load() }
 
-// Counter counts what one account's pictures cost. Add never blocks.
-type Counter struct{ requests, bytes, renders atomic.Int64 }
+// Counter counts what one account's pictures cost, and keeps its limits. It never blocks.
+type Counter struct {
+	requests, bytes, renders atomic.Int64
+	limits                   atomic.Pointer[wire.AccountLimits] // nil for none
+	answers, work            mark
+}
+
+// mark is a limit.Mark that many change.
+type mark struct{ atomic.Int64 }
 
 // Add counts one answer with so many body bytes.
 func (c *Counter) Add(bytes int64) {
@@ -104,10 +116,23 @@ type Peer struct {
 	Address string // host:port of its peer listener
 }
 
+// Limiter bounds what clients may cause and how many variants of a picture are made. It never blocks for long. Its
+// errors are of Kind Limited. Safe for concurrent use.
+type Limiter interface {
+	// Miss counts a piece of work that the client causes: a render, a question to the origin. Unmiss takes it back.
+	Miss(client netip.Addr) error
+	Unmiss(client netip.Addr)
+	// View counts one answer of a dialect that limits how often a client may look.
+	View(client netip.Addr) error
+	// Variant counts a result that is about to be made here, once for each key.
+	Variant(job Job) error
+}
+
 // Peers talk to other edges. An owner that does not accept within 150 ms, is gone, or is draining gives an error of
 // Kind Unavailable, and the caller does the work itself; other Kinds are the owner's verdict on the job.
 type Peers interface {
-	Object(ctx context.Context, peer Peer, job Job) (*Object, error)
+	// Object gives the job's result and where the peer had it from.
+	Object(ctx context.Context, peer Peer, job Job) (*Object, Tier, error)
 	Chunk(ctx context.Context, peer Peer, src *wire.Source, i int) ([]byte, error)
 }
 

@@ -22,6 +22,7 @@ type answer struct {
 	start      time.Time
 	req        delivery.Request
 	known      *Known
+	bill       bill
 	negotiated bool // the format depends on Accept
 	tier       Tier
 	bytes      int64 // body bytes to be sent
@@ -195,6 +196,7 @@ var statusOf = [...]int{
 	Overloaded:  fasthttp.StatusServiceUnavailable,
 	Unavailable: fasthttp.StatusServiceUnavailable,
 	Timeout:     fasthttp.StatusGatewayTimeout,
+	Limited:     fasthttp.StatusTooManyRequests,
 }
 
 // fail answers with an error.
@@ -210,6 +212,9 @@ func (r *answer) fail(err error) {
 		h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", seconds(notFoundAge)))
 	case Overloaded, Unavailable:
 		h.Set("Retry-After", strconv.FormatInt(retryAfter(err), 10))
+	case Limited:
+		h.Set("Retry-After", strconv.FormatInt(retryAfter(err), 10))
+		r.rateHeaders(err)
 	}
 	r.refuse(statusOf[kind], message)
 }

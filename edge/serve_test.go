@@ -307,7 +307,7 @@ func TestAbandonedWorkIsCancelled(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	if _, err := w.edge.ServePeer(ctx, edge.Job{Source: &m.Source, Spec: spec(t, "f_jpg,w_4")}); edge.KindOf(err) != edge.Timeout {
+	if _, _, err := w.edge.ServePeer(ctx, edge.Job{Source: &m.Source, Spec: spec(t, "f_jpg,w_4")}); edge.KindOf(err) != edge.Timeout {
 		t.Errorf("got %v", err)
 	}
 	select {
@@ -364,10 +364,12 @@ func TestPeersNeverWaitForEachOther(t *testing.T) {
 	b.add("photo", picture, nil)
 	a.owners, b.owners = []edge.Peer{{Name: "b"}}, []edge.Peer{{Name: "a"}}
 	a.peer = func(ctx context.Context, _ edge.Peer, job edge.Job) (*edge.Object, error) {
-		return b.edge.ServePeer(ctx, job)
+		obj, _, err := b.edge.ServePeer(ctx, job)
+		return obj, err
 	}
 	b.peer = func(ctx context.Context, _ edge.Peer, job edge.Job) (*edge.Object, error) {
-		return a.edge.ServePeer(ctx, job)
+		obj, _, err := a.edge.ServePeer(ctx, job)
+		return obj, err
 	}
 	var both sync.WaitGroup
 	for _, w := range []*world{a, b, a, b} {

@@ -95,6 +95,8 @@ type whole struct{ transform.Spec }
 
 func (whole) needsProfile() bool { return false }
 
+func (whole) chosen() bool { return false }
+
 func (w whole) settle(_ bool, _ *wire.Profile, src transform.Source, accept transform.Accept) (transform.Spec, error) {
 	spec := w.Spec.Settle(src, accept)
 	_, err := spec.Layout(src)
@@ -108,6 +110,8 @@ type named struct {
 }
 
 func (named) needsProfile() bool { return true }
+
+func (w named) chosen() bool { return len(w.others) == 0 }
 
 func (w named) settle(_ bool, profile *wire.Profile, src transform.Source, accept transform.Accept) (transform.Spec,
 	error) {

@@ -149,3 +149,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestChosen(t *testing.T) {
+	for target, want := range map[string]bool{
+		"/v1/image/photo": true, "/v1/image/photo?v=3": true, "/v1/image/t_card/photo": true,
+		"/v1/image/w_4/photo": false, "/v1/image/t_card,w_4/photo": false, "/v1/image/r_0/photo": false,
+		"/i/ann/photo.webp": true, "/i/ann/photo.webp?w=4": false,
+	} {
+		req, err := Parse(target)
+		if err != nil || req.Chosen() != want {
+			t.Errorf("%s: %v %v", target, req.Chosen(), err)
+		}
+	}
+}

@@ -13,6 +13,7 @@ type Request struct {
 	Version    string    // the value of v=, empty when absent
 	Signature  Signature
 	Negotiable bool // the answer may depend on the Accept header
+	CountView  bool // the dialect limits how many pictures one client may look at
 
 	wish wish
 }
@@ -27,6 +28,7 @@ type Signature struct {
 // wish is what a dialect's URL says about the picture, as far as it can be read without the picture.
 type wish interface {
 	needsProfile() bool
+	chosen() bool
 	settle(stem bool, profile *wire.Profile, src transform.Source, accept transform.Accept) (transform.Spec, error)
 }
 
@@ -41,6 +43,10 @@ func (r *Request) Settle(stem bool, profile *wire.Profile, src transform.Source,
 	return r.wish.settle(stem, profile, src, accept)
 }
 
+// Chosen reports whether URLs like this can ask for nothing but what the account chose: the picture as uploaded, or by its
+// presets and defaults. They are few.
+func (r *Request) Chosen() bool { return r.wish.chosen() }
+
 // Plain reports whether the URL asks for the picture as it was uploaded, whatever picture and profile that is.
 func (r *Request) Plain() bool { return r.wish == plain{} }
 
@@ -48,6 +54,8 @@ func (r *Request) Plain() bool { return r.wish == plain{} }
 type plain struct{}
 
 func (plain) needsProfile() bool { return false }
+
+func (plain) chosen() bool { return true }
 
 func (plain) settle(bool, *wire.Profile, transform.Source, transform.Accept) (transform.Spec, error) {
 	return transform.Spec{}, nil

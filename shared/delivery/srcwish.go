@@ -22,6 +22,8 @@ type srcWish struct {
 // needsProfile: the profile has the defaults.
 func (srcWish) needsProfile() bool { return true }
 
+func (w srcWish) chosen() bool { return len(w.parts) == 0 }
+
 // What an account without a profile of its own gets.
 const (
 	defaultQuality = 80

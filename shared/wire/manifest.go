@@ -37,10 +37,10 @@ type Manifest struct {
 	UpdatedAt  int64  `json:"updated_at"`           // Unix seconds, for Last-Modified
 	ExpiresAt  int64  `json:"expires_at,omitempty"` // Unix seconds; 0 never
 	Source     Source `json:"source"`
-	// Limits of the account. An edge keeps to those it read last, whichever name they came with: to change an
-	// account's limits, let one of its names change.
+	// Limits of the account, in every Manifest of it. An edge keeps to those it read last, whichever name they came
+	// with: to change an account's limits, let one of its names change.
 	Limits *AccountLimits `json:"limits,omitempty"`
-	// Profile is there in NamespaceProfile only, and then nothing else but Account is.
+	// Profile is there in NamespaceProfile only, and then nothing else but Account and Limits is.
 	Profile *Profile `json:"profile,omitempty"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,8 +17,10 @@ import (
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/catalog"
+	"github.com/pictor/pictor/edge/internal/clientip"
 	"github.com/pictor/pictor/edge/internal/config"
 	"github.com/pictor/pictor/edge/internal/diskcache"
+	"github.com/pictor/pictor/edge/internal/limits"
 	"github.com/pictor/pictor/edge/internal/memcache"
 	"github.com/pictor/pictor/edge/internal/ops"
 	"github.com/pictor/pictor/edge/internal/originals"
@@ -98,15 +101,30 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Ring:      members,
 		Peers:     peers,
 		Renderer:  pool,
+		Limiter:   newLimiter(cfg, clientip.Proxies{}),
+		Client:    clientip.Proxies{}.Of,
 		Observer:  metrics,
 		Log:       log,
-		Policy:    edge.Policy{PublicAge: cfg.PublicAge},
+		Policy:    edge.Policy{PublicAge: cfg.PublicAge, SignedOnly: cfg.NewVariants == "signed"},
 	})
 	node := node{cfg: cfg, log: log, edge: e, ring: members, pool: pool, catalog: known, meter: meter, metrics: metrics,
 		proxies: proxies, peers: peerhttp.NewServer(peerhttp.Work{Object: e.ServePeer, Chunk: blobs.OwnerChunk},
 			peerhttp.ServerOptions{TLS: serverTLS, Log: log})}
 	node.export(memory, disk, blobs, peers)
 	return node.run(ctx)
+}
+
+// newLimiter takes the addresses of an IPv6 network for one client. Proxies speak for many, and so does what runs on this
+// machine: they are not limited.
+func newLimiter(cfg *config.Serve, proxies clientip.Proxies) *limits.Limiter {
+	site := func(client netip.Addr) netip.Addr {
+		if client.IsLoopback() || proxies.Trusts(client) {
+			return netip.Addr{}
+		}
+		return clientip.Site(client)
+	}
+	return limits.New(limits.Options{MissIP: cfg.LimitMissIP, ViewsIP: cfg.LimitViewsIP, Variants: cfg.VariantsPerAsset,
+		Site: site})
 }
 
 func newLog(cfg *config.Serve, out io.Writer) (*slog.Logger, error) {

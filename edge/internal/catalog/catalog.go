@@ -100,11 +100,20 @@ func (c *Catalog) silence(now time.Time) time.Duration {
 	return time.Duration(now.UnixNano() - c.heard.Load())
 }
 
+// Recall implements edge.Catalog.
+func (c *Catalog) Recall(name wire.Name) (known *edge.Known, err error, ok bool) {
+	e, ok := c.entries.Get(name)
+	if !ok || !c.usable(e) {
+		return nil, nil, false
+	}
+	known, err = e.result()
+	return known, err, true
+}
+
 // Find implements edge.Catalog.
 func (c *Catalog) Find(ctx context.Context, name wire.Name) (*edge.Known, error) {
-	known, ok := c.entries.Get(name)
-	if ok && c.usable(known) {
-		return known.result()
+	if known, err, ok := c.Recall(name); ok {
+		return known, err
 	}
 	asked, err := c.ask(ctx, name)
 	if err != nil {
@@ -166,6 +175,7 @@ func (c *Catalog) lookUp(ctx context.Context, name wire.Name) (entry, error) {
 			e.known = &edge.Known{Manifest: *m, Meter: c.opt.Meter(m.Account)}
 		}
 		if kept, ok := c.keep(name, e, purges); ok {
+			kept.limit()
 			return kept, nil
 		}
 	}
@@ -199,6 +209,13 @@ func (c *Catalog) keep(name wire.Name, e entry, purges uint64) (entry, bool) {
 func (e entry) outdate() {
 	if e.known != nil {
 		e.known.Outdate()
+	}
+}
+
+// limit makes known what was read of the account's limits.
+func (e entry) limit() {
+	if e.known != nil {
+		e.known.Meter.Limit(e.known.Limits)
 	}
 }
 

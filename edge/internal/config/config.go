@@ -39,6 +39,7 @@ type Serve struct {
 	DrainWait      time.Duration `help:"How long running requests may take after SIGTERM." default:"20s" env:"PICTOR_EDGE_DRAIN_WAIT"`
 	LogLevel       string        `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" env:"PICTOR_LOG_LEVEL"`
 	LogFormat      string        `help:"text or json." default:"text" enum:"text,json" env:"PICTOR_LOG_FORMAT"`
+	Limits
 }
 
 // Validate names the knob that is wrong.
@@ -66,7 +67,7 @@ func (s *Serve) Validate() error {
 	if s.Weight < 1 || s.Weight > 1000 {
 		return fmt.Errorf("PICTOR_EDGE_WEIGHT: must be from 1 to 1000, got %d", s.Weight)
 	}
-	return nil
+	return s.Limits.validate()
 }
 
 // WorkerCount is the number of render processes.

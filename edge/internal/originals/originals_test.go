@@ -117,8 +117,8 @@ func (p peers) Chunk(_ context.Context, peer edge.Peer, src *wire.Source, i int)
 	return p[peer.Name](src, i)
 }
 
-func (peers) Object(context.Context, edge.Peer, edge.Job) (*edge.Object, error) {
-	return nil, errors.New("not asked here")
+func (peers) Object(context.Context, edge.Peer, edge.Job) (*edge.Object, edge.Tier, error) {
+	return nil, 0, errors.New("not asked here")
 }
 
 func open(t *testing.T, o originals.Options) *originals.Store {

@@ -97,17 +97,17 @@ func (c *Client) Stats() ClientStats {
 }
 
 // Object implements edge.Peers.
-func (c *Client) Object(ctx context.Context, peer edge.Peer, job edge.Job) (*edge.Object, error) {
-	resp, body, err := c.call(ctx, peer, pathObject, objectRequest{job.Source, job.Spec.String()}, c.maxBytes)
+func (c *Client) Object(ctx context.Context, peer edge.Peer, job edge.Job) (*edge.Object, edge.Tier, error) {
+	resp, body, err := c.call(ctx, peer, pathObject, objectRequest{job.Source, job.Spec.String(), job.Making}, c.maxBytes)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	obj := edge.NewObject(resp.Header.Get("Content-Type"), body)
 	if obj.ETag != resp.Header.Get("ETag") {
 		c.corrupt.Add(1)
-		return nil, unavailable(peer, errors.New("sent a body that does not have its tag"))
+		return nil, 0, unavailable(peer, errors.New("sent a body that does not have its tag"))
 	}
-	return obj, nil
+	return obj, edge.ParseTier(resp.Header.Get(headerTier)), nil
 }
 
 // Chunk implements edge.Peers. Whether the bytes are right is the caller's to check, who knows their hash.

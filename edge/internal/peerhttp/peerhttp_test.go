@@ -23,6 +23,7 @@ import (
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/peerhttp"
 	"github.com/pictor/pictor/shared/cluster"
+	"github.com/pictor/pictor/shared/limit"
 	"github.com/pictor/pictor/shared/transform"
 	"github.com/pictor/pictor/shared/wire"
 )
@@ -103,7 +104,9 @@ func source() *wire.Source {
 // object answers every job with the same Object.
 func object(body string) peerhttp.Work {
 	obj := edge.NewObject("image/webp", []byte(body))
-	return peerhttp.Work{Object: func(context.Context, edge.Job) (*edge.Object, error) { return obj, nil }}
+	return peerhttp.Work{Object: func(context.Context, edge.Job) (*edge.Object, edge.Tier, error) {
+		return obj, edge.TierDisk, nil
+	}}
 }
 
 func wantKind(t *testing.T, err error, kind edge.Kind) {
@@ -125,25 +128,25 @@ func eventually(t *testing.T, what string, ok func() bool) {
 func TestObjectTravels(t *testing.T) {
 	var got edge.Job
 	body := strings.Repeat("pixels", 50_000)
-	_, peer := serve(t, peerhttp.Work{Object: func(_ context.Context, job edge.Job) (*edge.Object, error) {
+	_, peer := serve(t, peerhttp.Work{Object: func(_ context.Context, job edge.Job) (*edge.Object, edge.Tier, error) {
 		got = job
-		return edge.NewObject("image/avif", []byte(body)), nil
+		return edge.NewObject("image/avif", []byte(body)), edge.TierDisk, nil
 	}}, nil)
 	c := client(t, patient)
 	for _, text := range []string{"w_400,h_300,c_fill,q_80,f_avif,bg_ff0000", "f_png", "r_-90,f_gif,bl_0.3,gr_1", ""} {
-		job := edge.Job{Source: source()}
+		job := edge.Job{Source: source(), Making: edge.MakeNothing}
 		if text != "" {
 			job.Spec = spec(t, text)
 		}
-		obj, err := c.Object(t.Context(), peer, job)
-		if err != nil {
-			t.Fatal(err)
+		obj, tier, err := c.Object(t.Context(), peer, job)
+		if err != nil || tier != edge.TierDisk {
+			t.Fatal(tier, err)
 		}
 		want := edge.NewObject("image/avif", []byte(body))
 		if obj.MediaType != want.MediaType || obj.ETag != want.ETag || !bytes.Equal(obj.Body, want.Body) {
 			t.Fatalf("got an Object %s %s of %d bytes", obj.MediaType, obj.ETag, len(obj.Body))
 		}
-		if got.Spec != job.Spec || fmt.Sprint(*got.Source) != fmt.Sprint(*job.Source) || got.Key() != job.Key() {
+		if got.Spec != job.Spec || got.Making != job.Making || fmt.Sprint(*got.Source) != fmt.Sprint(*job.Source) || got.Key() != job.Key() {
 			t.Fatalf("the owner saw %+v, want %+v", got, job)
 		}
 	}
@@ -151,7 +154,7 @@ func TestObjectTravels(t *testing.T) {
 
 func TestEmptyBodyTravels(t *testing.T) {
 	_, peer := serve(t, object(""), nil)
-	obj, err := client(t, patient).Object(t.Context(), peer, edge.Job{Source: source()})
+	obj, _, err := client(t, patient).Object(t.Context(), peer, edge.Job{Source: source()})
 	if err != nil || len(obj.Body) != 0 {
 		t.Fatalf("got %v, err %v", obj, err)
 	}
@@ -174,13 +177,13 @@ func TestChunkTravels(t *testing.T) {
 func TestVerdictsTravel(t *testing.T) {
 	var verdict error
 	_, peer := serve(t, peerhttp.Work{
-		Object: func(context.Context, edge.Job) (*edge.Object, error) { return nil, verdict },
+		Object: func(context.Context, edge.Job) (*edge.Object, edge.Tier, error) { return nil, edge.TierDisk, verdict },
 		Chunk:  func(context.Context, *wire.Source, int) ([]byte, error) { return nil, verdict },
 	}, nil)
 	c := client(t, patient)
-	for kind := edge.Internal; kind <= edge.Timeout; kind++ {
+	for kind := edge.Internal; kind <= edge.Limited; kind++ {
 		verdict = fmt.Errorf("render: %w", &edge.Error{Kind: kind, Message: "what is «wrong»", RetryAfter: 1500 * time.Millisecond})
-		_, objectErr := c.Object(t.Context(), peer, edge.Job{Source: source()})
+		_, _, objectErr := c.Object(t.Context(), peer, edge.Job{Source: source()})
 		_, chunkErr := c.Chunk(t.Context(), peer, source(), 0)
 		for _, err := range []error{objectErr, chunkErr} {
 			e, ok := errors.AsType[*edge.Error](err)
@@ -189,8 +192,17 @@ func TestVerdictsTravel(t *testing.T) {
 			}
 		}
 	}
+	pace := limit.Pace{Rate: limit.Rate{Count: 7, Per: time.Hour}, Remaining: 2, Wait: 3 * time.Second,
+		Reset: time.Now().Add(time.Minute)}
+	verdict = edge.LimitError("variants", "enough", pace)
+	_, _, limited := c.Object(t.Context(), peer, edge.Job{Source: source()})
+	if e, ok := errors.AsType[*edge.Error](limited); !ok || e.Limit == nil || e.Limit.Name != "variants" ||
+		e.Limit.Pace.Rate != pace.Rate || e.Limit.Pace.Remaining != 2 || e.Limit.Pace.Wait != pace.Wait ||
+		e.Limit.Pace.Reset.Sub(pace.Reset).Abs() > 10*time.Second {
+		t.Fatalf("a limit arrived as %+v", limited)
+	}
 	verdict = errors.New("secret path /srv/x")
-	_, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
+	_, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
 	if wantKind(t, err, edge.Internal); strings.Contains(err.Error(), "secret") {
 		t.Fatalf("an internal error's text travelled: %v", err)
 	}
@@ -251,15 +263,15 @@ func TestWrongKeyIsRefused(t *testing.T) {
 	_, right := serve(t, object("secret"), nil)
 	_, wrong := serve(t, object("lies"), func(o *peerhttp.ServerOptions) { o.TLS = wrongServer })
 	intruder := client(t, func(o *peerhttp.ClientOptions) { o.TLS = wrongClient; patient(o) })
-	_, err := intruder.Object(t.Context(), right, edge.Job{Source: source()})
+	_, _, err := intruder.Object(t.Context(), right, edge.Job{Source: source()})
 	wantKind(t, err, edge.Unavailable)
-	_, err = client(t, patient).Object(t.Context(), wrong, edge.Job{Source: source()})
+	_, _, err = client(t, patient).Object(t.Context(), wrong, edge.Job{Source: source()})
 	wantKind(t, err, edge.Unavailable)
 	if !strings.Contains(err.Error(), "key") {
 		t.Fatalf("the error does not say what is wrong: %v", err)
 	}
 	nobody := client(t, func(o *peerhttp.ClientOptions) { o.TLS = &tls.Config{InsecureSkipVerify: true}; patient(o) })
-	_, err = nobody.Object(t.Context(), right, edge.Job{Source: source()})
+	_, _, err = nobody.Object(t.Context(), right, edge.Job{Source: source()})
 	wantKind(t, err, edge.Unavailable)
 }
 
@@ -295,7 +307,7 @@ func TestPeerThatTakesNothingOn(t *testing.T) {
 	for _, shakeHands := range []bool{true, false} {
 		peer, c := mute(t, shakeHands), client(t, nil)
 		began := time.Now()
-		_, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
+		_, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
 		took := time.Since(began)
 		wantKind(t, err, edge.Unavailable)
 		if took < 140*time.Millisecond || took > time.Second {
@@ -310,16 +322,16 @@ func TestPeerThatTakesNothingOn(t *testing.T) {
 
 // A request that was taken on may take much longer than the 150 ms.
 func TestAcceptedWorkMayTakeLong(t *testing.T) {
-	_, peer := serve(t, peerhttp.Work{Object: func(ctx context.Context, _ edge.Job) (*edge.Object, error) {
+	_, peer := serve(t, peerhttp.Work{Object: func(ctx context.Context, _ edge.Job) (*edge.Object, edge.Tier, error) {
 		time.Sleep(400 * time.Millisecond)
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, edge.TierDisk, ctx.Err()
 		}
-		return edge.NewObject("image/png", []byte("slow")), nil
+		return edge.NewObject("image/png", []byte("slow")), edge.TierDisk, nil
 	}}, func(o *peerhttp.ServerOptions) { o.IOTimeout = 100 * time.Millisecond })
 	c := client(t, func(o *peerhttp.ClientOptions) { o.Accept = 150 * time.Millisecond })
 	for range 3 { // over one connection, whose deadlines must not outlive their request
-		if _, err := c.Object(t.Context(), peer, edge.Job{Source: source()}); err != nil {
+		if _, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -327,17 +339,17 @@ func TestAcceptedWorkMayTakeLong(t *testing.T) {
 
 func TestCancellationReachesTheOwner(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan struct{})
-	_, peer := serve(t, peerhttp.Work{Object: func(ctx context.Context, _ edge.Job) (*edge.Object, error) {
+	_, peer := serve(t, peerhttp.Work{Object: func(ctx context.Context, _ edge.Job) (*edge.Object, edge.Tier, error) {
 		close(began)
 		<-ctx.Done()
 		close(ended)
-		return nil, ctx.Err()
+		return nil, edge.TierDisk, ctx.Err()
 	}}, nil)
 	c := client(t, patient)
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	go func() {
-		_, err := c.Object(ctx, peer, edge.Job{Source: source()})
+		_, _, err := c.Object(ctx, peer, edge.Job{Source: source()})
 		failed <- err
 	}()
 	<-began
@@ -354,32 +366,32 @@ func TestCancellationReachesTheOwner(t *testing.T) {
 }
 
 func TestDeadlineOfTheCaller(t *testing.T) {
-	_, peer := serve(t, peerhttp.Work{Object: func(ctx context.Context, _ edge.Job) (*edge.Object, error) {
+	_, peer := serve(t, peerhttp.Work{Object: func(ctx context.Context, _ edge.Job) (*edge.Object, edge.Tier, error) {
 		<-ctx.Done()
-		return nil, ctx.Err()
+		return nil, edge.TierDisk, ctx.Err()
 	}}, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := client(t, patient).Object(ctx, peer, edge.Job{Source: source()})
+	_, _, err := client(t, patient).Object(ctx, peer, edge.Job{Source: source()})
 	wantKind(t, err, edge.Timeout)
 }
 
 func TestDrainingPeerRefuses(t *testing.T) {
 	inside, leave := make(chan struct{}), make(chan struct{})
-	s, peer := serve(t, peerhttp.Work{Object: func(context.Context, edge.Job) (*edge.Object, error) {
+	s, peer := serve(t, peerhttp.Work{Object: func(context.Context, edge.Job) (*edge.Object, edge.Tier, error) {
 		close(inside)
 		<-leave
-		return edge.NewObject("image/png", []byte("last")), nil
+		return edge.NewObject("image/png", []byte("last")), edge.TierDisk, nil
 	}}, nil)
 	c := client(t, patient)
 	running := make(chan error)
 	go func() {
-		_, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
+		_, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
 		running <- err
 	}()
 	<-inside
 	s.Drain()
-	_, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
+	_, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
 	wantKind(t, err, edge.Unavailable)
 	close(leave)
 	if err := <-running; err != nil {
@@ -392,21 +404,21 @@ func TestDrainingPeerRefuses(t *testing.T) {
 
 func TestTooManyRequestsAreRefused(t *testing.T) {
 	leave := make(chan struct{})
-	s, peer := serve(t, peerhttp.Work{Object: func(context.Context, edge.Job) (*edge.Object, error) {
+	s, peer := serve(t, peerhttp.Work{Object: func(context.Context, edge.Job) (*edge.Object, edge.Tier, error) {
 		<-leave
-		return edge.NewObject("image/png", []byte("done")), nil
+		return edge.NewObject("image/png", []byte("done")), edge.TierDisk, nil
 	}}, func(o *peerhttp.ServerOptions) { o.MaxRunning = 2 })
 	c := client(t, patient)
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
-			if _, err := c.Object(t.Context(), peer, edge.Job{Source: source()}); err != nil {
+			if _, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	eventually(t, "two are running", func() bool { return s.Stats().Running == 2 })
-	_, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
+	_, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
 	wantKind(t, err, edge.Unavailable)
 	close(leave)
 	wg.Wait()
@@ -416,11 +428,11 @@ func TestBodySizes(t *testing.T) {
 	const limit = 1000
 	small := func(o *peerhttp.ClientOptions) { o.MaxObjectBytes = limit; patient(o) }
 	_, fits := serve(t, object(strings.Repeat("x", limit)), nil)
-	if _, err := client(t, small).Object(t.Context(), fits, edge.Job{Source: source()}); err != nil {
+	if _, _, err := client(t, small).Object(t.Context(), fits, edge.Job{Source: source()}); err != nil {
 		t.Fatal(err)
 	}
 	_, tooLarge := serve(t, object(strings.Repeat("x", limit+1)), nil)
-	_, err := client(t, small).Object(t.Context(), tooLarge, edge.Job{Source: source()})
+	_, _, err := client(t, small).Object(t.Context(), tooLarge, edge.Job{Source: source()})
 	wantKind(t, err, edge.Unavailable)
 	_, giant := serve(t, peerhttp.Work{Chunk: func(context.Context, *wire.Source, int) ([]byte, error) {
 		return make([]byte, wire.ChunkBytes+1), nil
@@ -469,7 +481,7 @@ func TestOddAnswers(t *testing.T) {
 	}
 	for name, answer := range answers {
 		t.Run(name, func(t *testing.T) {
-			_, err := client(t, patient).Object(t.Context(), odd(t, answer), edge.Job{Source: source()})
+			_, _, err := client(t, patient).Object(t.Context(), odd(t, answer), edge.Job{Source: source()})
 			wantKind(t, err, edge.Unavailable)
 		})
 	}
@@ -477,7 +489,7 @@ func TestOddAnswers(t *testing.T) {
 		w.WriteHeader(418)
 		fmt.Fprint(w, `{"kind":"teapot","message":"from a later version","new":1}`)
 	})
-	_, err := client(t, patient).Object(t.Context(), unknown, edge.Job{Source: source()})
+	_, _, err := client(t, patient).Object(t.Context(), unknown, edge.Job{Source: source()})
 	wantKind(t, err, edge.Internal)
 }
 
@@ -498,7 +510,7 @@ func TestBreakerOnDeadPeer(t *testing.T) {
 	var watch clock
 	c := client(t, func(o *peerhttp.ClientOptions) { o.Now = watch.now; patient(o) })
 	ask := func() peerhttp.ClientStats {
-		_, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
+		_, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
 		wantKind(t, err, edge.Unavailable)
 		return c.Stats()
 	}
@@ -536,7 +548,7 @@ func TestBreakerOnSlowPeer(t *testing.T) {
 	var watch clock
 	c := client(t, func(o *peerhttp.ClientOptions) { o.Now = watch.now; patient(o) })
 	ask := func() error {
-		_, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
+		_, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()})
 		return err
 	}
 	for range 5 {
@@ -573,7 +585,7 @@ func TestRestartedPeer(t *testing.T) {
 		s := peerhttp.NewServer(object("x"), peerhttp.ServerOptions{TLS: config, Log: silent})
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(l) }()
-		if _, err := c.Object(t.Context(), peer, edge.Job{Source: source()}); err != nil {
+		if _, _, err := c.Object(t.Context(), peer, edge.Job{Source: source()}); err != nil {
 			t.Fatal(err)
 		}
 		if err := errors.Join(s.Shutdown(t.Context()), <-served); err != nil {
@@ -587,8 +599,8 @@ func TestRestartedPeer(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	_, peer := serve(t, peerhttp.Work{Object: func(_ context.Context, job edge.Job) (*edge.Object, error) {
-		return edge.NewObject("text/plain", []byte(job.Spec.String())), nil
+	_, peer := serve(t, peerhttp.Work{Object: func(_ context.Context, job edge.Job) (*edge.Object, edge.Tier, error) {
+		return edge.NewObject("text/plain", []byte(job.Spec.String())), edge.TierDisk, nil
 	}}, nil)
 	c := client(t, patient)
 	var wg sync.WaitGroup
@@ -596,7 +608,7 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			for j := range 50 {
 				job := edge.Job{Source: source(), Spec: spec(t, fmt.Sprintf("f_png,h_%d,w_%d", i+1, j+1))}
-				obj, err := c.Object(t.Context(), peer, job)
+				obj, _, err := c.Object(t.Context(), peer, job)
 				if err != nil || string(obj.Body) != job.Spec.String() {
 					t.Errorf("%v: got %v, err %v", job.Spec, obj, err)
 				}
@@ -616,7 +628,7 @@ func BenchmarkObject(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if _, err := c.Object(b.Context(), peer, job); err != nil {
+					if _, _, err := c.Object(b.Context(), peer, job); err != nil {
 						b.Error(err)
 					}
 				}

@@ -21,7 +21,7 @@ import (
 
 // Work is what a peer can ask of this node. Neither call may ask another peer.
 type Work struct {
-	Object func(context.Context, edge.Job) (*edge.Object, error)
+	Object func(context.Context, edge.Job) (*edge.Object, edge.Tier, error)
 	Chunk  func(ctx context.Context, src *wire.Source, i int) ([]byte, error)
 }
 
@@ -128,12 +128,13 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.processing(w)
-	obj, err := s.work.Object(r.Context(), job)
+	obj, tier, err := s.work.Object(r.Context(), job)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	w.Header().Set("ETag", obj.ETag)
+	w.Header().Set(headerTier, tier.String())
 	s.send(w, obj.MediaType, obj.Body)
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/shared/limit"
 	"github.com/pictor/pictor/shared/transform"
 	"github.com/pictor/pictor/shared/wire"
 )
@@ -20,13 +21,17 @@ import (
 // Both calls are POSTs of JSON. Who takes one on says «102 Processing» at once, and then answers 200 with the bytes,
 // or an error status with a verdict. Fields are added, never given a new meaning.
 const (
-	pathObject = "/peer/v1/object" // objectRequest → picture, with Content-Type and ETag
+	pathObject = "/peer/v1/object" // objectRequest → picture, with Content-Type, ETag and headerTier
 	pathChunk  = "/peer/v1/chunk"  // chunkRequest → bytes
 )
+
+// headerTier tells where the owner had an object from.
+const headerTier = "Pictor-Tier"
 
 type objectRequest struct {
 	Source *wire.Source `json:"source"`
 	Spec   string       `json:"spec"` // canonical text of a settled Spec; empty is the picture as uploaded, cleaned
+	Making edge.Making  `json:"making,omitempty"`
 }
 
 type chunkRequest struct {
@@ -39,6 +44,15 @@ type verdict struct {
 	Kind         string `json:"kind"`
 	Message      string `json:"message"`
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
+	// Limit is the one that refused; its times are relative, as clocks differ.
+	Limit *exceeded `json:"limit,omitempty"`
+}
+
+type exceeded struct {
+	Name      string     `json:"name"`
+	Rate      limit.Rate `json:"rate"`
+	Remaining int        `json:"remaining"`
+	ResetMS   int64      `json:"reset_ms"`
 }
 
 // maxRequestBytes bounds what a peer may send: a blob of 1 GiB has 48 KiB of chunk hashes, and a colour profile may
@@ -53,8 +67,11 @@ func (r objectRequest) job() (edge.Job, error) {
 	if r.Source == nil {
 		return edge.Job{}, errors.New("no source")
 	}
+	if r.Making > edge.MakeNothing {
+		return edge.Job{}, fmt.Errorf("making %d is not known", r.Making)
+	}
 	if r.Spec == "" {
-		return edge.Job{Source: r.Source}, nil
+		return edge.Job{Source: r.Source, Making: r.Making}, nil
 	}
 	spec, err := transform.Parse(r.Spec)
 	if err != nil {
@@ -63,7 +80,7 @@ func (r objectRequest) job() (edge.Job, error) {
 	if spec.String() != r.Spec || !spec.Format.Concrete() {
 		return edge.Job{}, fmt.Errorf("transform %q is not settled", r.Spec)
 	}
-	return edge.Job{Source: r.Source, Spec: spec}, nil
+	return edge.Job{Source: r.Source, Spec: spec, Making: r.Making}, nil
 }
 
 // statusOf is for people who read traffic; peers go by the verdict.
@@ -76,6 +93,7 @@ var statusOf = map[edge.Kind]int{
 	edge.Overloaded:  http.StatusServiceUnavailable,
 	edge.Unavailable: http.StatusServiceUnavailable,
 	edge.Timeout:     http.StatusGatewayTimeout,
+	edge.Limited:     http.StatusTooManyRequests,
 }
 
 func newVerdict(err error) verdict {
@@ -83,7 +101,12 @@ func newVerdict(err error) verdict {
 	if !ok {
 		return verdict{Kind: edge.Internal.String(), Message: "internal error"}
 	}
-	return verdict{Kind: e.Kind.String(), Message: e.Message, RetryAfterMS: e.RetryAfter.Milliseconds()}
+	v := verdict{Kind: e.Kind.String(), Message: e.Message, RetryAfterMS: e.RetryAfter.Milliseconds()}
+	if e.Limit != nil {
+		pace := e.Limit.Pace
+		v.Limit = &exceeded{e.Limit.Name, pace.Rate, pace.Remaining, time.Until(pace.Reset).Milliseconds()}
+	}
+	return v
 }
 
 // readVerdict gives the owner's error. What is not a verdict does not come from an owner at work.
@@ -93,8 +116,13 @@ func readVerdict(peer edge.Peer, resp *http.Response) error {
 	if err != nil || v.Kind == "" {
 		return unavailable(peer, fmt.Errorf("answered %s without a verdict", resp.Status))
 	}
-	return &edge.Error{Kind: edge.ParseKind(v.Kind), Message: v.Message,
+	e := &edge.Error{Kind: edge.ParseKind(v.Kind), Message: v.Message,
 		RetryAfter: time.Duration(v.RetryAfterMS) * time.Millisecond, Err: fmt.Errorf("verdict of peer %s", peer.Name)}
+	if l := v.Limit; l != nil {
+		e.Limit = &edge.Exceeded{Name: l.Name, Pace: limit.Pace{Rate: l.Rate, Remaining: l.Remaining,
+			Reset: time.Now().Add(time.Duration(l.ResetMS) * time.Millisecond), Wait: e.RetryAfter}}
+	}
+	return e
 }
 
 func unavailable(peer edge.Peer, err error) *edge.Error {
