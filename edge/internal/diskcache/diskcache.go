@@ -24,7 +24,7 @@ type Options struct {
 	QueueEntries int           // writes that may wait, 4096 by default
 	QueueBytes   int64         // and their bytes, 64 MiB by default
 	ReadTimeout  time.Duration // a slower read is a miss, 250 ms by default
-	FlushEvery   time.Duration // what a crash may lose at low load, 30 s by default
+	FlushEvery   time.Duration // what a crash may lose at low load, 10 min by default; each flush makes a file that stays
 	Rest         time.Duration // from trouble to the first attempt to open again, 30 s by default; then twice as long
 	Log          *slog.Logger
 
@@ -36,7 +36,7 @@ const (
 	defaultQueueEntries = 4096
 	defaultQueueBytes   = 64 << 20
 	defaultReadTimeout  = 250 * time.Millisecond
-	defaultFlushEvery   = 30 * time.Second
+	defaultFlushEvery   = 10 * time.Minute
 	defaultRest         = 30 * time.Second
 
 	minMaxBytes = 1 << 20

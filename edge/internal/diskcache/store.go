@@ -66,7 +66,7 @@ func openStore(dir string, fs vfs.FS, budget int64, h *health) (s *store, err er
 		// A cache may lose its last writes, and without a log nothing is written twice. Tables and manifest are synced
 		// before they count, so a crash leaves a sound, slightly older store.
 		DisableWAL:   true,
-		CacheSize:    blockCacheBytes,
+		CacheSize:    blockCacheBytes + 8*segment, // pebble takes the memory of what waits to be flushed out of it
 		MaxOpenFiles: openFiles,
 		MemTableSize: uint64(2 * segment),
 		// write orders flushes itself and waits for them where it can give up: pebble's own stalls never end on a full
