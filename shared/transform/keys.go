@@ -32,7 +32,7 @@ var keys = [...]Key{
 	{"dpr", "DPR multiplier", "1 – 3", "dpr_2",
 		(*draft).setDPR, nil},
 	{"gr", "Grayscale", "1", "gr_1",
-		(*draft).setGray, func(s *Spec) string { return flag(s.Gray) }},
+		(*draft).setGray, func(s *Spec) string { return one(s.Gray) }},
 	{"bl", "Blur sigma", "0.3 – 25", "bl_4",
 		(*draft).setBlur, func(s *Spec) string { return plainDecimal(s.Sigma, 3) }},
 	{"r", "Rotate degrees", "-360 – 360", "r_90",
@@ -55,11 +55,33 @@ var keys = [...]Key{
 		(*draft).setFlip, (*Spec).flipText},
 	{"sh", "Sharpen: the sigma of what is made clearer", "0 – 10", "sh_1",
 		(*draft).setSharpen, func(s *Spec) string { return plainDecimal(s.Sharpen, 2) }},
+	{"br", "Brightness, as CSS has it: -100 is black, 100 twice as bright", "-100 – 100", "br_20",
+		(*draft).setBrightness, func(s *Spec) string { return plain(s.Brightness) }},
+	{"co", "Contrast, as CSS has it: -100 is plain grey, 100 twice the contrast", "-100 – 100", "co_15",
+		(*draft).setContrast, func(s *Spec) string { return plain(s.Contrast) }},
+	{"sa", "Saturation, as CSS has it: -100 is without colour, 100 twice as colourful", "-100 – 100", "sa_-40",
+		(*draft).setSaturation, func(s *Spec) string { return plain(s.Saturation) }},
+	{"px", "Pixelate into blocks of that size", "1 – 1000 px", "px_12",
+		(*draft).setPixelate, func(s *Spec) string { return plain(s.Pixelate) }},
+	{"tr", "Trim borders, before anything else: percent by which a border may differ from the colour in its corner",
+		"1 – 99", "tr_10",
+		(*draft).setTrim, func(s *Spec) string { return plain(s.Trim) }},
+	{"rd", "Rounded corners of that radius; `max` makes a circle or a stadium. Beyond them is `bg`, else transparency, " +
+		"else white", "1 – 4000 px · max", "rd_max",
+		(*draft).setRadius, (*Spec).radiusText},
+	{"pad", "Padding around the result, in `bg`, else transparency, else white", "1 – 1000 px", "pad_20",
+		(*draft).setPad, func(s *Spec) string { return plain(s.Pad) }},
+	{"pg", "The one frame of an animation to show, counted from 1", "1 – 10000", "pg_3",
+		(*draft).setPage, func(s *Spec) string { return plain(s.Page) }},
+	{"an", "Animation: off shows the first frame, or that of `pg`", "0", "an_0",
+		(*draft).setAnimation, nil},
+	{"lin", "Reduce in linear light: fine bright detail keeps its brightness, for several times the work", "1", "lin_1",
+		(*draft).setLinear, func(s *Spec) string { return one(s.Linear) }},
 }
 
 // planned are keys that later versions will know. Ids that begin like them are refused today, so that no delivery URL
 // changes its meaning then.
-var planned = [...]string{"br", "co", "sa", "px", "tr", "rd", "pad", "ov", "og", "ox", "oy", "oo", "pg", "an", "t"}
+var planned = [...]string{"ov", "og", "ox", "oy", "oo", "t"}
 
 // Keys lists the grammar in the order of its documentation.
 func Keys() []Key { return slices.Clone(keys[:]) }
@@ -134,7 +156,7 @@ func plainDecimal(n, places int) string {
 	return decimal(n, places)
 }
 
-func flag(set bool) string {
+func one(set bool) string {
 	if set {
 		return "1"
 	}

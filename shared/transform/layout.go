@@ -7,7 +7,8 @@ import (
 
 // Layout is the arithmetic of one render, in the order in which it happens: orientation upright, flips, quarter turn,
 // Cut, resize to Scaled, crop to Cropped, pad to Canvas, free rotation into Out. A step that changes nothing repeats
-// the size before it. Effects (gray, blur) change no sizes.
+// the size before it. Effects change no sizes. Trimming comes before everything and is not in it: what is left of the
+// source is a source of its own, known only when its pixels are.
 type Layout struct {
 	Turn    int  // clockwise quarter turns, 0–3
 	Whole   Size // of the source, turned
@@ -50,6 +51,9 @@ func (s Spec) Layout(src Source) (Layout, error) {
 	if s.Corner.Set && (s.Corner.X >= w || s.Corner.Y >= h) {
 		return Layout{}, &Error{Message: fmt.Sprintf("the area begins outside the picture of %d×%d px", w, h)}
 	}
+	if s.Page > max(1, src.Frames) {
+		return Layout{}, &Error{Message: fmt.Sprintf("there is no frame %d of %d", s.Page, max(1, src.Frames))}
+	}
 	s.place(&l, 1)
 	if s.Width == 0 && s.Height == 0 {
 		s.shrink(&l)
@@ -79,6 +83,8 @@ func (s Spec) place(l *Layout, most float64) {
 	case CropArea:
 		s.area(l, from, most)
 	}
+	l.Canvas.Width += 2 * s.Pad
+	l.Canvas.Height += 2 * s.Pad
 	l.Out = rotated(l.Canvas, l.Angle)
 }
 
@@ -106,7 +112,7 @@ func (s Spec) area(l *Layout, from Size, most float64) {
 	if s.Ratio != (Ratio{}) {
 		area = s.Ratio.inside(rest)
 	}
-	scale := min(most, area.limitScale())
+	scale := min(most, s.limitScale(area))
 	if s.Gravity.Looks() {
 		l.uncropped(from.scaled(scale))
 		l.Canvas = area.scaled(scale).within(l.Scaled)
@@ -123,7 +129,7 @@ func (s Spec) area(l *Layout, from Size, most float64) {
 
 // insideScale is the factor that puts the picture into the box; sides not asked for are bounded by the limits.
 func (s Spec) insideScale(from Size, most float64) float64 {
-	scale := min(Size{s.Width, s.Height}.orElse(Size{MaxSide, MaxSide}).ratios(from))
+	scale := min(Size{s.Width, s.Height}.orElse(s.room()).ratios(from))
 	if s.Crop != CropInside {
 		scale = min(scale, most)
 	}
@@ -138,7 +144,7 @@ func (s Spec) box(from Size, most float64) Size {
 		if s.Crop == CropContain {
 			box = s.Ratio.around(from)
 		}
-		return box.scaled(min(most, box.limitScale()))
+		return box.scaled(min(most, s.limitScale(box)))
 	}
 	return Size{s.Width, s.Height}.orElse(Size{
 		pixels(float64(s.Height) * float64(from.Width) / float64(from.Height)),
@@ -162,10 +168,11 @@ func (r Ratio) around(from Size) Size {
 	}
 }
 
+// room is what the limits and the padding leave for the picture.
+func (s Spec) room() Size { return Size{MaxSide - 2*s.Pad, MaxSide - 2*s.Pad} }
+
 // limitScale is the factor, at most 1, that puts the size into the limits.
-func (s Size) limitScale() float64 {
-	return min(1, min(Size{MaxSide, MaxSide}.ratios(s)))
-}
+func (s Spec) limitScale(size Size) float64 { return min(1, min(s.room().ratios(size))) }
 
 func (s Size) ratios(from Size) (x, y float64) {
 	return float64(s.Width) / float64(from.Width), float64(s.Height) / float64(from.Height)

@@ -63,6 +63,11 @@ func TestLayout(t *testing.T) {
 		{"a padded ratio", small, "ar_1:1,c_contain", Size{100, 50}, Size{100, 100}},
 		{"a padded ratio beyond the limits", huge, "ar_2:1,c_contain", Size{2000, 2000}, Size{4000, 2000}},
 		{"a turned ratio", landscape, "ar_1:1,r_45", Size{3771, 2828}, Size{3999, 3999}},
+		{"padding", landscape, "w_400,pad_10", Size{400, 300}, Size{420, 320}},
+		{"padding of what is padded", landscape, "w_400,h_400,c_contain,pad_10", Size{400, 300}, Size{420, 420}},
+		{"padding in the limits", huge, "pad_500", Size{3000, 3000}, Size{4000, 4000}},
+		{"padding of a ratio in the limits", huge, "pad_500,ar_2:1", Size{3000, 3000}, Size{4000, 2500}},
+		{"padding and rotation in the limits", huge, "pad_1000,r_45", Size{828, 828}, Size{3999, 3999}},
 		{"sliver fits", sliver, "w_100", Size{100, 1}, Size{100, 1}},
 	} {
 		l, err := settled(t, c.text, c.src).Layout(c.src)
@@ -79,7 +84,7 @@ func TestLayout(t *testing.T) {
 func TestLayoutRefuses(t *testing.T) {
 	portrait := Source{Format: JPEG, Width: 1000, Height: 3000, Frames: 1}
 	for _, text := range []string{"w_2000,c_fill", "w_2000,c_thumb", "w_2000,c_contain", "w_2000,h_100,c_outside",
-		"w_2000,c_scale", "c_crop,w_10,h_10,x_1000", "c_crop,y_3000",
+		"w_2000,c_scale", "h_3500,c_scale,pad_300", "pg_2", "c_crop,w_10,h_10,x_1000", "c_crop,y_3000",
 		"w_4000,h_4000,c_fill,r_45"} {
 		if l, err := settled(t, text, portrait).Layout(portrait); err == nil {
 			t.Errorf("%s: got %+v, want an error", text, l)
@@ -140,6 +145,9 @@ func anySpec(rnd *rand.Rand, side func(int) int) Spec {
 	if rnd.IntN(4) == 0 {
 		d.Corner = Corner{Point{side(70000) - 1, side(70000) - 1}, true}
 	}
+	if rnd.IntN(4) == 0 {
+		d.Pad = side(maxPad)
+	}
 	if rnd.IntN(4) == 0 && d.Width*d.Height == 0 {
 		d.ratio = Ratio{side(maxRatio), 1}
 	}
@@ -156,7 +164,7 @@ func mayExceed(s Spec) bool {
 	case CropNone:
 		return false
 	case CropFit, CropInside:
-		return s.Angle%9000 != 0
+		return s.Angle%9000 != 0 || s.Pad > 0
 	}
 	return s.Width+s.Height > 0 || s.Corner.Set
 }
@@ -197,6 +205,7 @@ func (r Rect) in(s Size) bool {
 func checkBox(t *testing.T, spec Spec, src Source, l Layout) {
 	t.Helper()
 	box := Size{spec.Width, spec.Height}
+	l.Canvas = Size{l.Canvas.Width - 2*spec.Pad, l.Canvas.Height - 2*spec.Pad}
 	switch spec.Crop {
 	case CropFill, CropContain, CropScale:
 		if box.Width > 0 && l.Canvas.Width != box.Width || box.Height > 0 && l.Canvas.Height != box.Height {
@@ -245,6 +254,18 @@ func TestSettle(t *testing.T) {
 		{"c_crop,w_10,h_50", "", still, "f_jpg"},
 		{"c_crop,x_0,y_0", "", still, "f_jpg"},
 		{"sh_0", "", still, "f_jpg"},
+		{"an_0", "", still, "f_jpg"},
+		{"an_0", "", moving, "f_gif,pg_1"},
+		{"an_0,f_png", "", moving, "f_png"},
+		{"pg_2,f_png", "", moving, "f_png,pg_2"},
+		{"pg_2,f_auto", "image/avif,image/webp", moving, "f_avif,pg_2"},
+		{"lin_1", "", still, "f_jpg"},
+		{"w_20,c_fill,lin_1", "", still, "c_fill,f_jpg,w_20"},
+		{"w_5,lin_1", "", still, "f_jpg,lin_1,w_5"},
+		{"rd_5,f_auto", "", still, "f_png,rd_5"},
+		{"rd_5,f_auto,bg_ff0000", "", still, "bg_ff0000,f_jpg,rd_5"},
+		{"pad_5,bg_ff0000", "", still, "bg_ff0000,f_jpg,pad_5"},
+		{"tr_5,ar_1:1,g_north", "", still, "ar_1:1,c_fill,f_jpg,g_north,tr_5"},
 	} {
 		spec, err := Parse(c.text)
 		if err != nil {

@@ -26,6 +26,7 @@ type draft struct {
 	ratio   Ratio
 	thumb   bool // c_thumb: fill, with another default for the gravity
 	gravity bool // g was given
+	still   bool // an_0
 }
 
 // Parse reads the comma-separated key_value pairs of a transform. Order means nothing; a repeated or unknown key, a
@@ -59,17 +60,22 @@ func Parse(text string) (Spec, error) {
 func (d *draft) finish() (Spec, error) {
 	d.Width, d.Height = d.scale(d.Width), d.scale(d.Height)
 	d.Corner.X, d.Corner.Y = d.scale(d.Corner.X), d.scale(d.Corner.Y)
+	d.Pad, d.Pixelate, d.Radius = d.scale(d.Pad), d.scale(d.Pixelate), min(d.scale(d.Radius), maxRadius)
 	if d.Width > MaxSide || d.Height > MaxSide || d.Corner.X > maxCorner || d.Corner.Y > maxCorner {
 		return Spec{}, &Error{Key: "dpr", Message: fmt.Sprintf("times the size exceeds %d px a side", MaxSide)}
 	}
 	if err := d.finishRatio(); err != nil {
 		return Spec{}, err
 	}
+	if d.Pad > maxPad || d.Pixelate > maxBlock {
+		return Spec{}, &Error{Key: "dpr", Message: fmt.Sprintf("makes pad or px exceed %d px", maxPad)}
+	}
 	if d.Width*d.Height > MaxPixels {
 		return Spec{}, &Error{Message: fmt.Sprintf("output exceeds %d megapixels", MaxPixels/1_000_000)}
 	}
 	d.finishCrop()
 	d.finishFlip()
+	d.finishEffects()
 	return d.Spec, nil
 }
 
@@ -126,6 +132,19 @@ func (d *draft) finishFlip() {
 	if d.FlipY && d.Angle%9000 == 0 {
 		d.FlipX, d.FlipY = !d.FlipX, false
 		d.Angle = (d.Angle + 18000) % 36000
+	}
+}
+
+// finishEffects: what has no effect is not there.
+func (d *draft) finishEffects() {
+	if d.Pixelate == 1 {
+		d.Pixelate = 0
+	}
+	if d.Gray {
+		d.Saturation = 0
+	}
+	if d.still && d.Page == 0 {
+		d.Page = 1
 	}
 }
 
@@ -199,6 +218,9 @@ func (d *draft) setSharpen(v string) string { return setDecimal(&d.Sharpen, v, 2
 
 func (d *draft) setFormat(v string) (wrong string) {
 	var ok bool
+	if v == "jxl" {
+		return "JPEG XL cannot be written: this build of libvips has no encoder for it"
+	}
 	if d.Format, ok = ParseFormat(v); !ok {
 		return "must be one of auto, jpg, png, webp, avif, gif"
 	}
@@ -241,6 +263,50 @@ func (d *draft) setBackground(v string) (wrong string) {
 		return "must be six hex digits"
 	}
 	d.Background = Background{R: uint8(n >> 16), G: uint8(n >> 8), B: uint8(n), Set: true}
+	return ""
+}
+
+func (d *draft) setBrightness(v string) string { return setSigned(&d.Brightness, v, maxAdjust) }
+func (d *draft) setContrast(v string) string   { return setSigned(&d.Contrast, v, maxAdjust) }
+func (d *draft) setSaturation(v string) string { return setSigned(&d.Saturation, v, maxAdjust) }
+func (d *draft) setPixelate(v string) string   { return setInt(&d.Pixelate, v, 1, maxBlock) }
+func (d *draft) setTrim(v string) string       { return setInt(&d.Trim, v, 1, maxTrim) }
+func (d *draft) setPad(v string) string        { return setInt(&d.Pad, v, 1, maxPad) }
+func (d *draft) setPage(v string) string       { return setInt(&d.Page, v, 1, maxPage) }
+
+func (d *draft) setRadius(v string) string {
+	if v == "max" {
+		d.Radius = maxRadius
+		return ""
+	}
+	return setInt(&d.Radius, v, 1, MaxSide)
+}
+
+func (d *draft) setAnimation(v string) (wrong string) {
+	if v != "0" {
+		return "must be 0"
+	}
+	d.still = true
+	return ""
+}
+
+func (d *draft) setLinear(v string) (wrong string) {
+	if v != "1" {
+		return "must be 1"
+	}
+	d.Linear = true
+	return ""
+}
+
+// setSigned takes a whole number from -most to most in its one plain spelling.
+func setSigned(into *int, text string, most int) (wrong string) {
+	digits, negative := strings.CutPrefix(text, "-")
+	if setInt(into, digits, 0, most) != "" || negative && *into == 0 {
+		return fmt.Sprintf("must be a whole number from -%d to %d", most, most)
+	}
+	if negative {
+		*into = -*into
+	}
 	return ""
 }
 

@@ -2,6 +2,8 @@ package transform
 
 import (
 	"errors"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -66,6 +68,20 @@ func TestParse(t *testing.T) {
 		"fl_hv,r_45":                     "fl_hv,r_45",
 		"sh_1.50":                        "sh_1.5",
 		"sh_0":                           "",
+		"br_-100,co_100,sa_-5":           "br_-100,co_100,sa_-5",
+		"br_0,co_0,sa_0":                 "",
+		"gr_1,sa_50":                     "gr_1",
+		"px_1":                           "",
+		"px_4,dpr_2":                     "px_8",
+		"tr_99":                          "tr_99",
+		"rd_max":                         "rd_max",
+		"rd_2000":                        "rd_max",
+		"rd_1999":                        "rd_1999",
+		"rd_20,dpr_1.5":                  "rd_30",
+		"pad_20,dpr_2":                   "pad_40",
+		"an_0":                           "pg_1",
+		"an_0,pg_3":                      "pg_3",
+		"lin_1":                          "lin_1",
 		"bl_0.333,f_gif":                 "bl_0.333,f_gif",
 		"r_359.99":                       "r_359.99",
 	} {
@@ -96,6 +112,10 @@ func TestParseRefuses(t *testing.T) {
 		"ar_1:1,w_4,h_4": "ar", "ar_1:9,w_2000": "ar", "ar_01:1": "ar",
 		"x_-1": "x", "y_65536": "y", "x_65535,c_crop,dpr_3": "dpr", "fl_x": "fl", "fl_vh": "fl", "fl_": "fl",
 		"sh_10.01": "sh", "sh_-1": "sh", "sh_0.001": "sh",
+		"br_-101": "br", "co_101": "co", "sa_-0": "sa", "sa_1.5": "sa", "br_+1": "br", "br_": "br", "br_-": "br", "co_007": "co",
+		"px_0": "px", "px_1001": "px", "px_600,dpr_2": "dpr", "tr_0": "tr", "tr_100": "tr", "rd_0": "rd", "rd_4001": "rd",
+		"rd_Max": "rd", "pad_0": "pad", "pad_1001": "pad", "pad_1000,dpr_1.1": "dpr", "pg_0": "pg", "pg_10001": "pg",
+		"an_1": "an", "an_": "an", "lin_0": "lin", "f_jxl": "f",
 		"w_1,w_1": "w", "w_1,w_2": "w", "w_1,zz_2": "zz", "zz_2": "zz", "W_1": "W", "_1": "",
 	} {
 		_, err := Parse(text)
@@ -130,8 +150,41 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// What the documentation says of the range is what the parser takes: its ends, each name, and nothing beyond.
+func TestRanges(t *testing.T) {
+	span := regexp.MustCompile(`^(-?[0-9.]+) – (-?[0-9.]+)\b`)
+	for _, k := range keys {
+		for _, values := range strings.Split(k.Values, " · ") {
+			ends := span.FindStringSubmatch(values)
+			switch {
+			case k.Name == "bg" || strings.ContainsAny(values, ":–") && ends == nil:
+				continue // words, or several numbers
+			case ends == nil:
+				wantTaken(t, k.Name, values, true)
+				continue
+			}
+			for i, beyond := range []float64{-0.1, 0.1} {
+				wantTaken(t, k.Name, ends[1+i], true)
+				end, err := strconv.ParseFloat(ends[1+i], 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantTaken(t, k.Name, strconv.FormatFloat(end+beyond, 'f', -1, 64), false)
+				wantTaken(t, k.Name, strconv.FormatFloat(end+10*beyond, 'f', -1, 64), false)
+			}
+		}
+	}
+}
+
+func wantTaken(t *testing.T, key, value string, want bool) {
+	t.Helper()
+	if _, err := Parse(key + "_" + value); (err == nil) != want {
+		t.Errorf("%s_%s: %v, but the documentation says otherwise", key, value, err)
+	}
+}
+
 func TestReserved(t *testing.T) {
-	for segment, want := range map[string]bool{"w_400": true, "w_x": true, "ar_16": true, "tr_x": true, "t_name": true, "my_photos": false,
+	for segment, want := range map[string]bool{"w_400": true, "w_x": true, "ar_16": true, "ov_x": true, "t_name": true, "my_photos": false,
 		"photo": false, "w": false, "hero_1": false} {
 		if got := Reserved(segment); got != want {
 			t.Errorf("%s: got %v", segment, got)
@@ -141,7 +194,7 @@ func TestReserved(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"w_400,h_300", "dpr_1.5,w_3", "r_-12.5,bg_ff0080", "bl_0.3,gr_1", "w_0400", "q_NaN",
-		"c_fill,f_auto", "w_1,w_1", "r_-0", "ar_16:9,g_xy_0.1_1", "c_crop,x_1,y_2,w_3,h_4,dpr_2", "fl_v,r_90", "c_thumb,w_9,sh_0.5"} {
+		"c_fill,f_auto", "w_1,w_1", "r_-0", "ar_16:9,g_xy_0.1_1", "c_crop,x_1,y_2,w_3,h_4,dpr_2", "fl_v,r_90", "c_thumb,w_9,sh_0.5", "an_0,br_-5,co_5", "rd_max,pad_9", "tr_5,px_4,lin_1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

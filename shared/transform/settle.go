@@ -47,12 +47,30 @@ func (s Spec) Settle(src Source, accept Accept) Spec {
 		s.Background = Background{}
 	}
 	s.settleCrop(src)
+	s.settleFrames(src)
+	s.settleLinear(src)
 	return s
+}
+
+// settleFrames: naming the only frame there is, or the one that is shown anyway, says nothing.
+func (s *Spec) settleFrames(src Source) {
+	if s.Page == 1 && (src.Frames <= 1 || !s.Format.Animates()) {
+		s.Page = 0
+	}
+}
+
+// settleLinear: only reducing differs in linear light. What has no Layout is refused later.
+func (s *Spec) settleLinear(src Source) {
+	if !s.Linear || s.Trim > 0 {
+		return
+	}
+	l, err := s.Layout(src)
+	s.Linear = err != nil || l.Scaled.Width < l.Cut.Width || l.Scaled.Height < l.Cut.Height
 }
 
 // settleCrop drops what has no say where nothing is cut off. What has no Layout is refused later.
 func (s *Spec) settleCrop(src Source) {
-	if s.Crop != CropFill && s.Crop != CropArea {
+	if s.Crop != CropFill && s.Crop != CropArea || s.Trim > 0 {
 		return
 	}
 	l, err := s.Layout(src)
@@ -71,22 +89,22 @@ func (s Spec) settleFormat(src Source, accept Accept) Format {
 		return src.Format
 	case s.Format != FormatAuto:
 		return s.Format
-	case src.Frames > 1 && accept.WebP:
+	case src.Frames > 1 && s.Page == 0 && accept.WebP:
 		return WebP
-	case src.Frames > 1:
+	case src.Frames > 1 && s.Page == 0:
 		return GIF
 	case accept.AVIF:
 		return AVIF
 	case accept.WebP:
 		return WebP
-	case src.Alpha:
+	case src.Alpha || s.Radius > 0 && !s.Background.Set:
 		return PNG
 	default:
 		return JPEG
 	}
 }
 
-// backgroundShows: padding, the corners of a free rotation, and alpha that the format cannot keep.
+// backgroundShows: padding, corners, and alpha that the format cannot keep.
 func (s Spec) backgroundShows(src Source) bool {
-	return s.Crop == CropContain || s.Angle%9000 != 0 || src.Alpha && !s.Format.HasAlpha()
+	return s.Crop == CropContain || s.Pad > 0 || s.Radius > 0 || s.Angle%9000 != 0 || src.Alpha && !s.Format.HasAlpha()
 }

@@ -12,6 +12,12 @@ const (
 	MaxDPR    = 3
 
 	maxSharpen = 10    // sigma
+	maxAdjust  = 100   // percent, up or down
+	maxBlock   = 1000  // pixels
+	maxTrim    = 99    // percent
+	maxPad     = 1000  // pixels
+	maxPage    = 10000 // frames of a source
+	maxRadius  = MaxSide / 2
 	maxRatio   = 9999  // either number of an aspect ratio
 	maxCorner  = 65535 // pixels, the longest side of a source
 )
@@ -29,6 +35,15 @@ type Spec struct {
 	Gray          bool       //
 	Sigma         int        // Gaussian blur in thousandths, 300–25000; 0 is none
 	Sharpen       int        // sigma in hundredths, 0–1000; 0 is none
+	Brightness    int        // percent more or less, −100–100; 0 is none, as for the two below
+	Contrast      int        //
+	Saturation    int        //
+	Pixelate      int        // pixels a block; 0 is none
+	Trim          int        // percent that a border's pixels may differ, 1–99; 0 is none
+	Radius        int        // of the corners in pixels; 0 is none, maxRadius is as round as can be
+	Pad           int        // pixels on each side
+	Page          int        // the one frame to show, from 1; 0 is all where Format animates, else the first
+	Linear        bool       // reduce in linear light
 	FlipX, FlipY  bool       // left to right, upside down; before any rotation
 	Angle         int        // clockwise rotation in hundredths of a degree, 0–35999
 	Background    Background // for padding, rotation corners, and alpha in formats without it
@@ -36,6 +51,9 @@ type Spec struct {
 
 // IsZero reports whether the wish is «as uploaded».
 func (s Spec) IsZero() bool { return s == Spec{} }
+
+// Animated reports whether the result of a settled Spec is an animation.
+func (s Spec) Animated(src Source) bool { return src.Frames > 1 && s.Page == 0 && s.Format.Animates() }
 
 // Background is an opaque colour, or nothing when Set is false.
 type Background struct {
@@ -101,6 +119,13 @@ func (s *Spec) cropText() string {
 		return ""
 	}
 	return s.Crop.String()
+}
+
+func (s *Spec) radiusText() string {
+	if s.Radius == maxRadius {
+		return "max"
+	}
+	return plain(s.Radius)
 }
 
 func (s *Spec) flipText() string {

@@ -28,8 +28,8 @@ func predict(job edge.Job) (time.Duration, error) {
 		return 0, &edge.Error{Kind: edge.Internal, Message: "a job needs concrete formats"}
 	}
 	frames := 1
-	if job.Spec.Format.Animates() {
-		frames = max(1, src.Frames)
+	if job.Spec.Animated(src) {
+		frames = src.Frames
 	}
 	decode := float64(src.Width) * float64(src.Height) * decodeCost[src.Format]
 	encode := float64(layout.Out.Width) * float64(layout.Out.Height) * encodeCost[job.Spec.Format]

@@ -170,6 +170,9 @@ func (w *worker) receive() ([]byte, error) {
 		w.broken = "crash"
 	case answer.Damaged:
 		err = &edge.Error{Kind: edge.Damaged, Message: "the picture cannot be decoded", Err: errors.New(answer.Failure)}
+	case answer.Invalid:
+		err = &edge.Error{Kind: edge.Invalid, Message: "what is left of the trimmed picture has no such size",
+			Err: errors.New(answer.Failure)}
 	case answer.Failure != "":
 		err = &edge.Error{Kind: edge.Internal, Message: "the picture could not be rendered", Err: errors.New(answer.Failure)}
 	}

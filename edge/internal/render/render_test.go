@@ -184,6 +184,18 @@ func TestJobBeyondTheLimits(t *testing.T) {
 	wantKind(t, err, edge.Invalid)
 }
 
+// Only the pixels show that a trimmed picture has another shape.
+func TestTrimmedBeyondTheLimits(t *testing.T) {
+	pool := open(t, render.Options{Workers: 1})
+	stripe := image.NewGray(image.Rect(0, 0, 90, 60))
+	for x := range 90 {
+		stripe.Pix[30*stripe.Stride+x], stripe.Pix[31*stripe.Stride+x], stripe.Pix[29*stripe.Stride+x] = 255, 255, 255
+	}
+	src, file := upload(t, "png", stripe)
+	_, err := pool.Render(t.Context(), job(t, src, "tr_10,h_2000,c_fill,f_png"), file)
+	wantKind(t, err, edge.Invalid)
+}
+
 // children are the worker processes of the pool under test, oldest first.
 func children(t testing.TB) []int {
 	t.Helper()

@@ -32,7 +32,7 @@ func (r *render) join(strip *frame) (*frame, error) {
 			img.Close() // the strip holds on to what it needs
 		}
 	}()
-	for y := 0; y < strip.Height(); y += r.src.Height {
+	for y := 0; y < strip.Height(); y += r.stored.Height {
 		f, err := r.nth(strip, y)
 		if err != nil {
 			return nil, err
@@ -53,7 +53,7 @@ func (r *render) nth(strip *frame, y int) (*frame, error) {
 		return nil, fmt.Errorf("copy frame: %w", err)
 	}
 	f := &frame{img}
-	if err := f.ExtractArea(0, y, r.src.Width, r.src.Height); err != nil {
+	if err := f.ExtractArea(0, y, r.stored.Width, r.stored.Height); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("extract frame: %w", err)
 	}

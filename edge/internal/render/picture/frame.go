@@ -12,15 +12,39 @@ import (
 // when pixels are pulled, and a decoder can be read once, top to bottom.
 type frame struct{ *vips.Image }
 
-// hold computes the pixels now and keeps them, for steps that read more than once or not from top to bottom. It needs
-// eight bits a band, which is what resize leaves.
-func (r *render) hold(f *frame) error {
+// pixels are those of a frame, row by row, with eight bits a band.
+type pixels struct {
+	data []byte
+	transform.Size
+	bands int
+	alpha bool // the last band is transparency
+}
+
+// colours is the number of bands that are not transparency.
+func (p pixels) colours() int {
+	if p.alpha {
+		return p.bands - 1
+	}
+	return p.bands
+}
+
+func (p pixels) at(x, y int) []byte {
+	i := (y*p.Width + x) * p.bands
+	return p.data[i : i+p.bands : i+p.bands]
+}
+
+// hold computes the pixels now and keeps them, for steps that read more than once or not from top to bottom.
+func (r *render) hold(f *frame) error { return r.edit(f, func(pixels) {}) }
+
+// edit computes the pixels now and lets a step change them. It needs eight bits a band, which is what resize leaves.
+func (r *render) edit(f *frame, change func(pixels)) error {
 	space := f.Interpretation()
-	pixels, err := f.WriteToMemory()
+	data, err := f.WriteToMemory()
 	if err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
-	raw, err := vips.NewImageFromMemory(pixels, f.Width(), f.Height(), f.Bands())
+	change(pixels{data, f.size(), f.Bands(), f.HasAlpha()})
+	raw, err := vips.NewImageFromMemory(data, f.Width(), f.Height(), f.Bands())
 	if err != nil {
 		return fmt.Errorf("hold pixels: %w", err)
 	}
@@ -29,7 +53,7 @@ func (r *render) hold(f *frame) error {
 	if err != nil {
 		return fmt.Errorf("hold pixels: %w", err)
 	}
-	r.pins.Pin(&pixels[0]) // libvips reads them until the picture is encoded
+	r.pins.Pin(&data[0]) // libvips reads them until the picture is encoded
 	f.Close()
 	f.Image = held
 	return nil

@@ -53,19 +53,20 @@ func (j Job) Pixels(buf []byte) (pixels []byte, bands int, err error) {
 }
 
 func (j Job) run(buf []byte, do func(*render) error) error {
-	layout, err := j.Spec.Layout(j.Source)
-	if err != nil {
-		return &edge.Error{Kind: edge.Invalid, Message: err.Error(), Err: err}
-	}
-	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, Layout: layout, best: j.Best,
-		leastResize: leastResize}
-	r.whole = swapped(transform.Size{Width: r.src.Width, Height: r.src.Height}, r.turns())
+	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, best: j.Best, leastResize: leastResize}
 	if j.ToRung {
 		r.leastResize = 1
 	}
 	if j.Rung != nil {
 		r.stored.Format, r.stored.Width, r.stored.Height = transform.JPEG, j.Rung.Width, j.Rung.Height
 		r.stored.Frames, r.rungBands = 1, j.Rung.Bands
+	}
+	if err := r.trim(); err != nil {
+		return damaged(err)
+	}
+	var err error
+	if r.Layout, err = r.spec.Layout(r.src); err != nil {
+		return &edge.Error{Kind: edge.Invalid, Message: err.Error(), Err: err}
 	}
 	defer r.pins.Unpin()
 	if err := do(&r); err != nil {

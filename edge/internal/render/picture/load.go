@@ -38,15 +38,16 @@ func (r *render) checkLimits(frames int) error {
 	if frames < 0 {
 		frames = r.src.Frames
 	}
-	pixels := r.src.Width * r.src.Height
+	pixels := r.stored.Width * r.stored.Height
 	if pixels > maxPixels || frames > maxTotalPixels/max(1, pixels) {
-		return mismatch("%d×%d pixels in %d frames are more than allowed", r.src.Width, r.src.Height, frames)
+		return mismatch("%d×%d pixels in %d frames are more than allowed", r.stored.Width, r.stored.Height, frames)
 	}
 	return nil
 }
 
 func (r *render) open(frames int) (*vips.Image, error) {
 	const once, strict = vips.AccessSequential, vips.FailOnError
+	page := max(0, r.spec.Page-1)
 	if r.rungBands > 0 {
 		return r.openPixels()
 	}
@@ -56,10 +57,10 @@ func (r *render) open(frames int) (*vips.Image, error) {
 	case transform.PNG:
 		return vips.NewPngloadBuffer(r.buf, &vips.PngloadBufferOptions{Access: once, FailOn: strict})
 	case transform.WebP:
-		return vips.NewWebploadBuffer(r.buf, &vips.WebploadBufferOptions{N: frames, Scale: r.scale(), Access: once,
+		return vips.NewWebploadBuffer(r.buf, &vips.WebploadBufferOptions{Page: page, N: frames, Scale: r.scale(), Access: once,
 			FailOn: strict})
 	case transform.GIF:
-		return vips.NewGifloadBuffer(r.buf, &vips.GifloadBufferOptions{N: frames, Access: once, FailOn: strict})
+		return vips.NewGifloadBuffer(r.buf, &vips.GifloadBufferOptions{Page: page, N: frames, Access: once, FailOn: strict})
 	case transform.AVIF:
 		return vips.NewHeifloadBuffer(r.buf, &vips.HeifloadBufferOptions{Access: once, FailOn: strict})
 	}
@@ -90,10 +91,10 @@ func (r *render) scale() float64 {
 	return min(1, r.leastResize/r.reduction())
 }
 
-// reduction is how many times smaller the result is than what is decoded. Extreme crops count in pixels of the source, so
-// it is decoded as it is.
+// reduction is how many times smaller the result is than what is decoded. Areas, extreme crops and trimming count in
+// pixels of the source, so it is decoded as it is; and decoders do not reduce in linear light.
 func (r *render) reduction() float64 {
-	if r.Cut.Size != r.whole {
+	if r.Cut.Size != r.Whole || r.spec.Trim > 0 || r.spec.Linear {
 		return 1
 	}
 	from := swapped(transform.Size{Width: r.stored.Width, Height: r.stored.Height}, r.turns())

@@ -46,7 +46,7 @@ type render struct {
 	rungBands   int              // of a rung of plain pixels, else 0
 	leastResize float64
 	best        bool
-	whole       transform.Size   // of the source, upright and turned
+	area        transform.Rect   // of the source as stored, once it is trimmed
 	focus       *transform.Point // where to crop, once it is known: one place for all frames
 	pins        runtime.Pinner   // pixels that libvips reads from our memory, see frame.hold
 }
@@ -62,7 +62,7 @@ func (r *render) run() ([]byte, error) {
 
 // picture gives the finished picture, for an animation all frames on one tall strip.
 func (r *render) picture() (*frame, error) {
-	if r.src.Frames > 1 && r.spec.Format.Animates() {
+	if r.spec.Animated(r.src) {
 		return r.animation()
 	}
 	f, err := r.load(1)
@@ -75,7 +75,8 @@ func (r *render) picture() (*frame, error) {
 // steps takes one frame from the decoder to the encoder. It closes the frame when it fails.
 func (r *render) steps(f *frame) error {
 	for _, step := range [...]func(*frame) error{
-		r.cut, r.resize, r.upright, r.crop, r.blur, r.sharpen, r.pad, r.rotate, r.flatten, r.gray,
+		r.trimmed, r.cut, r.resize, r.upright, r.crop, r.adjust, r.blur, r.sharpen, r.pixelate, r.pad, r.round, r.rotate,
+		r.flatten, r.gray,
 	} {
 		if err := step(f); err != nil {
 			f.Close()

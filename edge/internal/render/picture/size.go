@@ -20,9 +20,25 @@ func (r *render) cut(f *frame) error {
 
 // resize brings the picture, still as stored, to its scaled size and to eight bits of sRGB or grey.
 func (r *render) resize(f *frame) error {
+	gray := isGray(f)
+	if gray && r.spec.Linear { // libvips knows linear light in colour only
+		if err := f.Colourspace(vips.InterpretationSrgb, nil); err != nil {
+			return fmt.Errorf("resize: %w", err)
+		}
+	}
 	if err := r.thumbnail(f); err != nil {
 		return fmt.Errorf("resize: %w", err)
 	}
+	if gray && r.spec.Linear {
+		if err := f.Colourspace(vips.InterpretationBW, nil); err != nil {
+			return fmt.Errorf("resize: %w", err)
+		}
+	}
+	return toEightBits(f)
+}
+
+// toEightBits makes the colours sRGB or grey, without a look at profiles.
+func toEightBits(f *frame) error {
 	space := vips.InterpretationSrgb
 	if isGray(f) {
 		space = vips.InterpretationBW
@@ -41,7 +57,7 @@ func (r *render) resize(f *frame) error {
 func (r *render) thumbnail(f *frame) error {
 	size := swapped(r.Scaled, r.turns())
 	options := vips.ThumbnailImageOptions{Height: size.Height, Size: vips.SizeForce, NoRotate: true,
-		Intent: vips.IntentRelative}
+		Intent: vips.IntentRelative, Linear: r.spec.Linear}
 	if !f.HasICCProfile() && f.Interpretation() != vips.InterpretationCmyk {
 		return f.ThumbnailImage(size.Width, &options)
 	}

@@ -39,6 +39,7 @@ type Request struct {
 type Answer struct {
 	Failure string `json:",omitempty"` // what went wrong, for the log
 	Damaged bool   `json:",omitempty"` // the picture is to blame
+	Invalid bool   `json:",omitempty"` // the Spec has no Layout, which only trimming showed
 	Bytes   int
 }
 

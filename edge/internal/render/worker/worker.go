@@ -122,5 +122,6 @@ func answer(err error) pipe.Answer {
 	if err == nil {
 		return pipe.Answer{}
 	}
-	return pipe.Answer{Failure: err.Error(), Damaged: edge.KindOf(err) == edge.Damaged}
+	kind := edge.KindOf(err)
+	return pipe.Answer{Failure: err.Error(), Damaged: kind == edge.Damaged, Invalid: kind == edge.Invalid}
 }
