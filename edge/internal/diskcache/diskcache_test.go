@@ -381,7 +381,8 @@ func TestCrash(t *testing.T) {
 		written := (round + 1) * 50
 		fill(t, c, written-50, written, size)
 		c.Put("waiting", object(-2, size))
-		crashed := memory.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: round * 14, RNG: rand.New(rand.NewPCG(1, uint64(round)))})
+		random := rand.New(rand.NewPCG(1, uint64(round)))
+		crashed := memory.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: round * 14, RNG: random})
 		after := open(t, Options{Dir: "cache", MaxBytes: budget, fs: crashed})
 		if st := after.Stats(); !st.Open || st.Quarantined != 0 || st.Trips != 0 {
 			t.Fatalf("after a crash in round %d: %+v", round, st)

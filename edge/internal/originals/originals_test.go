@@ -286,8 +286,9 @@ func TestWrongBytesFromTheOrigin(t *testing.T) {
 	src, data := blob(1, 2*wire.ChunkBytes)
 	flipped := bytes.Clone(data)
 	flipped[wire.ChunkBytes+5] ^= 1
-	for name, lie := range map[string][]byte{"flipped": flipped, "short": data[:len(data)-1], "long": append(bytes.Clone(data), 0),
-		"empty": {}} {
+	lies := map[string][]byte{"flipped": flipped, "short": data[:len(data)-1], "long": append(bytes.Clone(data), 0),
+		"empty": {}}
+	for name, lie := range lies {
 		t.Run(name, func(t *testing.T) {
 			o := newOrigin()
 			o.blobs[src.Digest] = lie

@@ -182,7 +182,8 @@ func TestVerdictsTravel(t *testing.T) {
 	}, nil)
 	c := client(t, patient)
 	for kind := edge.Internal; kind <= edge.Limited; kind++ {
-		verdict = fmt.Errorf("render: %w", &edge.Error{Kind: kind, Message: "what is «wrong»", RetryAfter: 1500 * time.Millisecond})
+		sent := &edge.Error{Kind: kind, Message: "what is «wrong»", RetryAfter: 1500 * time.Millisecond}
+		verdict = fmt.Errorf("render: %w", sent)
 		_, _, objectErr := c.Object(t.Context(), peer, edge.Job{Source: source()})
 		_, chunkErr := c.Chunk(t.Context(), peer, source(), 0)
 		for _, err := range []error{objectErr, chunkErr} {
