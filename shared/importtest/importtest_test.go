@@ -32,6 +32,8 @@ func TestShared(t *testing.T) {
 		{In: "*", Not: module + "origin", Why: "shared is what both programs agree on: it knows neither"},
 		{In: "*", Not: module + "edge", Why: "shared is what both programs agree on: it knows neither"},
 		{In: "*", Not: module + "bench", Why: "shared is what both programs agree on: it knows no harness"},
+	})
+	CheckProduct(t, "..", []Rule{
 		{In: "*", Not: "os", Why: "shared does no I/O"},
 		{In: "*", Not: "net/http", Why: "shared does no I/O"},
 		{In: "transform", Not: "time", Why: "what a transform means must not depend on the clock"},
