@@ -33,6 +33,8 @@ type Parts struct {
 type Policy struct {
 	PublicAge time.Duration // how long caches may keep an unversioned public picture; default 1 h
 	Deadline  time.Duration // the longest a request waits for a render; default 60 s
+	// How long shared caches may go on with such a picture while they ask for it, and while they cannot; 0 is not at all.
+	StaleWhileRevalidate, StaleIfError time.Duration
 	// SignedOnly: what does not exist yet is made only for signed URLs, and for what the account chose itself: its
 	// presets and defaults, and pictures as uploaded.
 	SignedOnly bool
@@ -44,6 +46,8 @@ type Edge struct {
 	hot    hotTable
 	asking flights // may ask other nodes
 	local  flights // works here; peers join these only, so that two nodes never wait for each other
+
+	staleSuffix string // of Cache-Control
 }
 
 // New assembles an Edge.
@@ -57,7 +61,7 @@ func New(p Parts) *Edge {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	return &Edge{Parts: p, hot: newHotTable()}
+	return &Edge{Parts: p, hot: newHotTable(), staleSuffix: staleSuffix(&p.Policy)}
 }
 
 // Tier says where an answer came from, nearest first.

@@ -54,6 +54,7 @@ type world struct {
 	address netip.Addr                             // the client's
 	lookup  func(name string) (*edge.Known, error) // replaces the catalog, nil for names
 	stale   bool                                   // the feed is silent
+	heard   time.Time                              // since then
 }
 
 func newWorld(t testing.TB) *world {
@@ -70,7 +71,7 @@ func newWorld(t testing.TB) *world {
 		Originals: w, Ring: ringFunc(func(string) []edge.Peer { return w.owners }), Peers: peersOf{w}, Renderer: rendererOf{w},
 		Limiter: w.limiter, Client: func(*fasthttp.RequestCtx) netip.Addr { return w.address },
 		Observer: silent{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
-		Policy: edge.Policy{Deadline: 5 * time.Second}})
+		Policy: edge.Policy{Deadline: 5 * time.Second, StaleWhileRevalidate: 24 * time.Hour, StaleIfError: 24 * time.Hour}})
 	w.serve()
 	return w
 }
@@ -197,6 +198,8 @@ func (w *world) blob(src *wire.Source) []byte {
 }
 
 func (w *world) Fresh(time.Time) bool { return !w.stale }
+
+func (w *world) Heard() time.Time { return w.heard }
 
 type rendererOf struct{ *world }
 

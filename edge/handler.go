@@ -81,7 +81,7 @@ func (e *Edge) serveAnew(r *answer) {
 	}
 	r.prepare(got.obj.MediaType, got.obj.ETag)
 	e.remember(r, target, job, got.obj, profile)
-	if r.tier = got.tier; got.from == TierRender {
+	if r.anew(got.tier); got.from == TierRender {
 		r.known.Meter.AddRender()
 	}
 	r.entity(got.obj.ETag, int64(len(got.obj.Body)), got.obj)

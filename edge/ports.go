@@ -41,12 +41,15 @@ type Catalog interface {
 	Find(ctx context.Context, name wire.Name) (*Known, error)
 	// Fresh reports whether the feed vouches, at this moment, for every Known that is current.
 	Fresh(now time.Time) bool
+	// Heard is when the feed last vouched for every Known that is current; the zero Time before it ever did.
+	Heard() time.Time
 }
 
 // Known is a Manifest as a Catalog holds it. The hot path keeps it and asks two atomics instead of looking it up again.
 type Known struct {
 	wire.Manifest
-	Meter    *Counter // of the account; never nil
+	Meter    *Counter  // of the account; never nil
+	Asked    time.Time // when the origin said so
 	outdated atomic.Bool
 }
 

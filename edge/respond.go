@@ -12,7 +12,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/pictor/pictor/shared/delivery"
-	"github.com/pictor/pictor/shared/wire"
 )
 
 // answer is one response while it is made.
@@ -31,32 +30,24 @@ type answer struct {
 
 // methodAllowed answers everything but GET and HEAD itself.
 func (r *answer) methodAllowed() bool {
-	h := &r.c.Response.Header
 	switch {
 	case r.c.IsGet() || r.c.IsHead():
 		return true
 	case r.c.IsOptions():
-		r.common()
-		h.Set("Allow", allowedMethods)
-		h.Set("Access-Control-Allow-Methods", allowedMethods)
-		h.Set("Access-Control-Allow-Headers", "*")
-		h.Set("Access-Control-Max-Age", "86400")
-		r.c.SetStatusCode(fasthttp.StatusNoContent)
+		r.preflight()
 	default:
-		h.Set("Allow", allowedMethods)
 		r.refuse(fasthttp.StatusMethodNotAllowed, "only GET, HEAD and OPTIONS are answered here")
+		r.c.Response.Header.Set("Allow", allowedMethods)
 	}
 	return false
 }
 
-const allowedMethods = "GET, HEAD, OPTIONS"
-
 // stream answers with a large untransformed picture, read as it is sent.
 func (r *answer) stream() {
-	r.tier = TierSource
 	src := &r.known.Source
 	etag := ETag(src.CleanDigest)
 	r.prepare(src.Picture().Format.MediaType(), etag)
+	r.anew(TierSource)
 	r.entity(etag, src.CleanBytes, streamed{r})
 }
 
@@ -75,33 +66,30 @@ func (s streamed) put(resp *fasthttp.Response, from, length int64) {
 	resp.SetBodyStream(s.edge.slices(s.req, &s.known.Manifest, from, length), int(length))
 }
 
-// prepare sets the headers that do not depend on conditions and ranges: what serveHot remembers.
-func (r *answer) prepare(mediaType, etag string) {
-	h := &r.c.Response.Header
-	r.common()
-	h.Set("ETag", etag)
-	h.SetLastModified(r.modified())
-	r.setCacheControl(&r.req)
-	h.Set("Accept-Ranges", "bytes")
-	h.SetContentType(mediaType)
-}
-
-func (r *answer) modified() time.Time { return time.Unix(r.known.UpdatedAt, 0) }
-
 // entity settles conditions and ranges for a body of this size; the headers are prepared.
 func (r *answer) entity(etag string, size int64, b body) {
-	in, h := &r.c.Request.Header, &r.c.Response.Header
-	if notModified(in, etag, r.modified) {
+	h := &r.c.Response.Header
+	asked := conditionsOf(&r.c.Request.Header, etag)
+	modified := r.modified()
+	switch asked.status(modified) {
+	case fasthttp.StatusNotModified:
 		h.SetContentType("")
 		r.c.Response.SkipBody = true
 		r.c.SetStatusCode(fasthttp.StatusNotModified)
 		return
+	case fasthttp.StatusPreconditionFailed:
+		r.refuse(fasthttp.StatusPreconditionFailed, "the image is not the one that the condition names")
+		return
 	}
-	from, length, verdict := readRange(in, size, etag, r.modified)
+	if !r.c.IsGet() { // Range means something to GET only (RFC 9110, section 14.2)
+		b.put(&r.c.Response, 0, size)
+		return
+	}
+	from, length, verdict := asked.part(size, etag, modified)
 	switch verdict {
 	case rangeUnsatisfiable:
-		h.Set("Content-Range", fmt.Sprintf("bytes */%d", size))
 		r.refuse(fasthttp.StatusRequestedRangeNotSatisfiable, "the range is outside the image")
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", size))
 		return
 	case rangeOne:
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, from+length-1, size))
@@ -110,81 +98,8 @@ func (r *answer) entity(etag string, size int64, b body) {
 		length = size
 	}
 	b.put(&r.c.Response, from, length)
-	if !r.c.IsHead() {
-		r.bytes = length
-	}
+	r.bytes = length
 }
-
-// common sets what every answer carries: file 003, «Security model», and what makes a picture usable from any site.
-func (r *answer) common() {
-	h := &r.c.Response.Header
-	h.Set("Strict-Transport-Security", "max-age=31536000")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors *; sandbox")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	h.Set("Timing-Allow-Origin", "*")
-	if r.negotiated {
-		h.Set("Vary", "Accept")
-	}
-}
-
-// Lifetimes of answers.
-const (
-	immutableAge    = 365 * 24 * time.Hour // ?v= is the current version: the URL will never mean other bytes
-	otherVersionAge = time.Minute          // ?v= is some other text: the current bytes, for a short while
-	staleAge        = 24 * time.Hour       // how long a shared cache may bridge our absence
-	notFoundAge     = 10 * time.Second
-)
-
-// setCacheControl says how long the answer may be kept: never longer than the signature or the asset lives.
-func (r *answer) setCacheControl(req *delivery.Request) {
-	m := &r.known.Manifest
-	age, suffix := r.edge.Policy.PublicAge, staleSuffix
-	switch {
-	case req.Version == "":
-	case req.Version == strconv.FormatInt(m.Version, 10):
-		age, suffix = immutableAge, ", immutable"
-	default:
-		age, suffix = otherVersionAge, ""
-	}
-	left := lifeLeft(req, m, r.start)
-	scope := "public, max-age="
-	switch {
-	case m.Visibility != wire.Public:
-		scope, age, suffix = "private, max-age=", left, ""
-	case left < age+staleAge:
-		age, suffix = min(age, left), ""
-	}
-	value := append(make([]byte, 0, 96), scope...)
-	value = strconv.AppendInt(value, seconds(age), 10)
-	value = append(value, suffix...)
-	r.c.Response.Header.SetCanonical(headerCacheControl, value)
-}
-
-var headerCacheControl = []byte("Cache-Control")
-
-var staleSuffix = fmt.Sprintf(", stale-while-revalidate=%[1]d, stale-if-error=%[1]d", seconds(staleAge))
-
-// changing reports whether the Cache-Control of an answer depends on the clock.
-func changing(req *delivery.Request, m *wire.Manifest) bool {
-	return req.Signature.Given || m.ExpiresAt != 0
-}
-
-// lifeLeft is how long from now on the signature and the asset are valid.
-func lifeLeft(req *delivery.Request, m *wire.Manifest, now time.Time) time.Duration {
-	left := time.Duration(math.MaxInt64)
-	if req.Signature.Given {
-		left = time.Unix(req.Signature.Fields.Expires, 0).Sub(now)
-	}
-	if m.ExpiresAt != 0 {
-		left = min(left, time.Unix(m.ExpiresAt, 0).Sub(now))
-	}
-	return max(0, left)
-}
-
-func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 // statusOf is the one table from Kinds to statuses.
 var statusOf = [...]int{
@@ -206,17 +121,17 @@ func (r *answer) fail(err error) {
 	if e, ok := err.(*Error); ok {
 		message = e.Message
 	}
+	r.refuse(statusOf[kind], message)
 	h := &r.c.Response.Header
 	switch kind {
 	case NotFound:
-		h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", seconds(notFoundAge)))
+		h.Set("Cache-Control", "public, max-age="+strconv.FormatInt(seconds(notFoundAge), 10))
 	case Overloaded, Unavailable:
 		h.Set("Retry-After", strconv.FormatInt(retryAfter(err), 10))
 	case Limited:
 		h.Set("Retry-After", strconv.FormatInt(retryAfter(err), 10))
 		r.rateHeaders(err)
 	}
-	r.refuse(statusOf[kind], message)
 }
 
 // retryAfter is the error's hint in whole seconds, at least one.
@@ -227,13 +142,12 @@ func retryAfter(err error) int64 {
 	return 1
 }
 
-// refuse writes an error answer: file 003, «Errors».
+// refuse writes an error answer in the place of all that was prepared: file 003, «Errors».
 func (r *answer) refuse(status int, message string) {
-	r.common()
 	h := &r.c.Response.Header
-	if len(h.Peek("Cache-Control")) == 0 || status != fasthttp.StatusNotFound {
-		h.Set("Cache-Control", "no-store")
-	}
+	h.Reset()
+	r.common()
+	h.Set("Cache-Control", "no-store")
 	body, err := json.Marshal(struct {
 		Error string `json:"error"`
 	}{message})
@@ -297,6 +211,9 @@ func ServeMalformed(c *fasthttp.RequestCtx, err error) {
 	}
 	r := answer{c: c}
 	r.refuse(status, message)
+	if status == fasthttp.StatusTooManyRequests {
+		c.Response.Header.Set("Retry-After", "1")
+	}
 	c.SetConnectionClose()
 	if conn, ok := c.Conn().(lingerer); ok {
 		conn.Linger()

@@ -99,6 +99,7 @@ func TestStatuses(t *testing.T) {
 func TestMethods(t *testing.T) {
 	w := newWorld(t)
 	w.add("photo", picture, nil)
+	w.get("/v1/image/w_4/photo") // a first answer tells that it was rendered
 	get, head := w.get("/v1/image/w_4/photo"), w.do("HEAD", "/v1/image/w_4/photo")
 	if head.StatusCode != 200 || head.body != "" || head.ContentLength != int64(len(get.body)) {
 		t.Errorf("HEAD: %d, length %d, body %q", head.StatusCode, head.ContentLength, head.body)

@@ -95,6 +95,14 @@ func (c *Catalog) Lookups() int64 { return c.asked.Load() }
 // Fresh implements edge.Catalog.
 func (c *Catalog) Fresh(now time.Time) bool { return c.silence(now) <= c.opt.Lease }
 
+// Heard implements edge.Catalog.
+func (c *Catalog) Heard() time.Time {
+	if at := c.heard.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
 // silence is how long ago the feed last vouched for everything.
 func (c *Catalog) silence(now time.Time) time.Duration {
 	return time.Duration(now.UnixNano() - c.heard.Load())
@@ -164,7 +172,7 @@ func (c *Catalog) ask(ctx context.Context, name wire.Name) (entry, error) {
 // second try is newer.
 func (c *Catalog) lookUp(ctx context.Context, name wire.Name) (entry, error) {
 	for range 3 {
-		purges := c.purgeCount()
+		purges, asked := c.purgeCount(), c.opt.Now()
 		c.asked.Add(1)
 		m, seq, err := c.origin.Manifest(ctx, name)
 		if err != nil {
@@ -172,7 +180,7 @@ func (c *Catalog) lookUp(ctx context.Context, name wire.Name) (entry, error) {
 		}
 		e := entry{seq: seq}
 		if m != nil {
-			e.known = &edge.Known{Manifest: *m, Meter: c.opt.Meter(m.Account)}
+			e.known = &edge.Known{Manifest: *m, Meter: c.opt.Meter(m.Account), Asked: asked}
 		}
 		if kept, ok := c.keep(name, e, purges); ok {
 			kept.limit()

@@ -9,12 +9,14 @@ import (
 
 // Public holds the flags of the public listener.
 type Public struct {
-	HeadBytes       int           `help:"Longest request head." default:"15360" env:"PICTOR_EDGE_HEAD_BYTES"`
-	HeadTime        time.Duration `help:"Time for a whole request head, and for the first byte of a connection." default:"10s" env:"PICTOR_EDGE_HEAD_TIME"`
-	IdleTime        time.Duration `help:"Time between two requests of a connection." default:"75s" env:"PICTOR_EDGE_IDLE_TIME"`
-	StallTime       time.Duration `help:"A client that takes less than 4 KiB of its answer in so long, twice, is cut off." default:"20s" env:"PICTOR_EDGE_STALL_TIME"`
-	ConnsPerAddress int           `help:"Open connections from one IPv4 address or IPv6 /64; this machine and trusted proxies may have more." default:"1024" env:"PICTOR_EDGE_CONNS_PER_ADDRESS"`
-	TrustedProxies  []string      `help:"Addresses and ranges whose X-Forwarded-For is believed, comma-separated." env:"PICTOR_EDGE_TRUSTED_PROXIES"`
+	HeadBytes            int           `help:"Longest request head." default:"15360" env:"PICTOR_EDGE_HEAD_BYTES"`
+	HeadTime             time.Duration `help:"Time for a whole request head, and for the first byte of a connection." default:"10s" env:"PICTOR_EDGE_HEAD_TIME"`
+	IdleTime             time.Duration `help:"Time between two requests of a connection." default:"75s" env:"PICTOR_EDGE_IDLE_TIME"`
+	StallTime            time.Duration `help:"A client that takes less than 4 KiB of its answer in so long, twice, is cut off." default:"20s" env:"PICTOR_EDGE_STALL_TIME"`
+	ConnsPerAddress      int           `help:"Open connections from one IPv4 address or IPv6 /64; this machine and trusted proxies may have more." default:"1024" env:"PICTOR_EDGE_CONNS_PER_ADDRESS"`
+	TrustedProxies       []string      `help:"Addresses and ranges whose X-Forwarded-For is believed, comma-separated." env:"PICTOR_EDGE_TRUSTED_PROXIES"`
+	StaleWhileRevalidate time.Duration `help:"How long shared caches may answer with an outdated public picture while they ask for it." default:"24h" env:"PICTOR_EDGE_STALE_WHILE_REVALIDATE"`
+	StaleIfError         time.Duration `help:"How long shared caches may answer with an outdated public picture while no edge can be asked." default:"24h" env:"PICTOR_EDGE_STALE_IF_ERROR"`
 }
 
 func (p *Public) validate() error {
