@@ -76,6 +76,14 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// remake makes the edge anew under another policy.
+func (w *world) remake(p edge.Policy) {
+	parts := w.edge.Parts
+	parts.Policy = p
+	w.edge = edge.New(parts)
+	w.serve()
+}
+
 // serve starts a real fasthttp server on a listener in memory.
 func (w *world) serve() {
 	l := fasthttputil.NewInmemoryListener()

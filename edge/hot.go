@@ -109,7 +109,7 @@ func (e *Edge) serveHot(r *answer) bool {
 	if e.admit(r, &route.req, v.known) != nil {
 		return false // a refusal counts nothing, so it comes again
 	}
-	r.known, r.tier = v.known, TierMemory
+	r.known, r.tier, r.negotiated = v.known, TierMemory, route.req.Negotiable
 	v.head.CopyTo(&c.Response.Header)
 	if changing(&route.req, &v.known.Manifest) {
 		r.setCacheControl(&route.req)
