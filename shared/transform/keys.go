@@ -27,7 +27,7 @@ var keys = [...]Key{
 		(*draft).setCrop, (*Spec).cropText},
 	{"q", "Quality", "1 – 100", "q_80",
 		(*draft).setQuality, func(s *Spec) string { return plain(s.Quality) }},
-	{"f", "Format", "auto · jpg · png · webp · avif · gif", "f_webp",
+	{"f", "Format", "auto · jpg · png · webp · avif · gif · json · blurhash · thumbhash", "f_webp",
 		(*draft).setFormat, func(s *Spec) string { return s.Format.String() }},
 	{"dpr", "DPR multiplier", "1 – 3", "dpr_2",
 		(*draft).setDPR, nil},

@@ -169,7 +169,12 @@ func (r Ratio) around(from Size) Size {
 }
 
 // room is what the limits and the padding leave for the picture.
-func (s Spec) room() Size { return Size{MaxSide - 2*s.Pad, MaxSide - 2*s.Pad} }
+func (s Spec) room() Size {
+	if s.Format.Inspects() {
+		return Size{inspected, inspected}
+	}
+	return Size{MaxSide - 2*s.Pad, MaxSide - 2*s.Pad}
+}
 
 // limitScale is the factor, at most 1, that puts the size into the limits.
 func (s Spec) limitScale(size Size) float64 { return min(1, min(s.room().ratios(size))) }

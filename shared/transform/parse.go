@@ -217,13 +217,14 @@ func (d *draft) setFlip(v string) (wrong string) {
 func (d *draft) setSharpen(v string) string { return setDecimal(&d.Sharpen, v, 2, 0, maxSharpen*100) }
 
 func (d *draft) setFormat(v string) (wrong string) {
-	var ok bool
 	if v == "jxl" {
 		return "JPEG XL cannot be written: this build of libvips has no encoder for it"
 	}
-	if d.Format, ok = ParseFormat(v); !ok {
-		return "must be one of auto, jpg, png, webp, avif, gif"
+	f, ok := formatNamed(v)
+	if !ok || !f.Written() && !f.Inspects() && f != FormatAuto {
+		return "must be one of auto, jpg, png, webp, avif, gif, json, blurhash, thumbhash"
 	}
+	d.Format = f
 	return ""
 }
 

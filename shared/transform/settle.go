@@ -40,6 +40,9 @@ func refused(params string) bool {
 // this source and format is left out, so that equal results have equal Specs.
 func (s Spec) Settle(src Source, accept Accept) Spec {
 	s.Format = s.settleFormat(src, accept)
+	if s.Format.Inspects() {
+		s.settleInspection()
+	}
 	if s.Format.Lossless() {
 		s.Quality = 0
 	}
@@ -83,10 +86,30 @@ func (s *Spec) settleCrop(src Source) {
 	}
 }
 
+// settleInspection keeps of the wish what changes the answer. JSON is about the source; a hash is about what is seen,
+// so that it fits the variant which it stands in for, but knows no fine detail and no sizes.
+func (s *Spec) settleInspection() {
+	if s.Format == JSON {
+		*s = Spec{Format: JSON, Page: s.Page}
+		return
+	}
+	s.Sigma, s.Sharpen, s.Pixelate, s.Radius, s.Pad, s.Linear = 0, 0, 0, 0, 0, false
+	s.Angle -= s.Angle % 9000
+	switch {
+	case s.Ratio != Ratio{} || s.Crop == CropArea:
+	case s.Width > 0 && s.Height > 0 && (s.Crop == CropFill || s.Crop == CropContain || s.Crop == CropScale):
+		box := Size{s.Width, s.Height}
+		box = box.scaled(s.limitScale(box))
+		s.Width, s.Height = box.Width, box.Height
+	default: // nothing is cut off or distorted
+		s.Width, s.Height, s.Crop, s.Gravity = 0, 0, CropNone, Gravity{}
+	}
+}
+
 func (s Spec) settleFormat(src Source, accept Accept) Format {
 	switch {
 	case s.Format == FormatSource:
-		return src.Format
+		return src.Shown()
 	case s.Format != FormatAuto:
 		return s.Format
 	case src.Frames > 1 && s.Page == 0 && accept.WebP:

@@ -16,3 +16,16 @@ func (s Source) Upright() (width, height int) {
 	}
 	return s.Width, s.Height
 }
+
+// Shown is the format in which the picture is shown where nobody asks for one: its own, or where browsers do not know
+// that, one which keeps what it is.
+func (s Source) Shown() Format {
+	switch {
+	case s.Format.Written():
+		return s.Format
+	case s.Alpha:
+		return PNG
+	default:
+		return JPEG
+	}
+}

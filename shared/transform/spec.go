@@ -11,6 +11,7 @@ const (
 	MaxSigma  = 25         // blur
 	MaxDPR    = 3
 
+	inspected  = 100   // pixels, the longest side that is looked at for an inspection
 	maxSharpen = 10    // sigma
 	maxAdjust  = 100   // percent, up or down
 	maxBlock   = 1000  // pixels

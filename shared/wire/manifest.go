@@ -55,7 +55,7 @@ type AccountLimits struct {
 type Source struct {
 	Digest      string   `json:"digest"` // SHA-256 of the blob, 64 lower-case hex digits
 	Bytes       int64    `json:"bytes"`
-	Format      string   `json:"format"` // transform.Format's name: jpg, png, webp, avif, gif
+	Format      string   `json:"format"` // transform.Format's name: jpg, png, webp, avif, gif, bmp, tiff, heic
 	Width       int      `json:"width"`  // as stored, see transform.Source
 	Height      int      `json:"height"`
 	Orientation int      `json:"orientation,omitempty"`
@@ -84,7 +84,7 @@ func (p Piece) Size() int64 {
 
 // Picture is the part of the Source that sizes follow from.
 func (s *Source) Picture() transform.Source {
-	f, _ := transform.ParseFormat(s.Format)
+	f, _ := transform.ParseSourceFormat(s.Format)
 	return transform.Source{Format: f, Width: s.Width, Height: s.Height, Orientation: s.Orientation, Frames: s.Frames,
 		Alpha: s.Alpha}
 }

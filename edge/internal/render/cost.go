@@ -13,8 +13,10 @@ const smallJob = 100 * time.Millisecond
 // decodeCost and encodeCost are nanoseconds a pixel, measured on photographs with one core of a cloud machine. They only
 // have to be right about which jobs are small.
 var (
-	decodeCost = [...]float64{transform.JPEG: 3, transform.PNG: 8, transform.WebP: 15, transform.AVIF: 40, transform.GIF: 10}
-	encodeCost = [...]float64{transform.JPEG: 7, transform.PNG: 35, transform.WebP: 40, transform.AVIF: 50, transform.GIF: 430}
+	decodeCost = [...]float64{transform.JPEG: 3, transform.PNG: 8, transform.WebP: 15, transform.AVIF: 40, transform.GIF: 10,
+		transform.BMP: 5, transform.TIFF: 15, transform.HEIC: 170}
+	encodeCost = [...]float64{transform.JPEG: 7, transform.PNG: 35, transform.WebP: 40, transform.AVIF: 50, transform.GIF: 430,
+		transform.JSON: 1000, transform.BlurHash: 500, transform.ThumbHash: 300}
 )
 
 // predict is what a job will about take. A job beyond the limits is Invalid.

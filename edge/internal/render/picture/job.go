@@ -13,6 +13,7 @@ import (
 // Job is one piece of work. Source and the settled Spec say what is wanted.
 type Job struct {
 	Source transform.Source
+	Bytes  int64 // of the source
 	Spec   transform.Spec
 	Rung   *Rung // what the file holds instead of the source, nil for the source itself
 	ToRung bool  // the result will be a rung: leave all that can be to the decoder
@@ -53,7 +54,7 @@ func (j Job) Pixels(buf []byte) (pixels []byte, bands int, err error) {
 }
 
 func (j Job) run(buf []byte, do func(*render) error) error {
-	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, best: j.Best, leastResize: leastResize}
+	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, bytes: j.Bytes, best: j.Best, leastResize: leastResize}
 	if j.ToRung {
 		r.leastResize = 1
 	}

@@ -23,7 +23,7 @@ func Start() {
 // Render decodes the whole file in buf and gives the picture that the settled Spec asks for, encoded. Nobody may write
 // to buf meanwhile. Errors are *edge.Error: Damaged when the pixels cannot be decoded or are not what src says.
 func Render(buf []byte, src transform.Source, spec transform.Spec) ([]byte, error) {
-	return Job{Source: src, Spec: spec}.Render(buf)
+	return Job{Source: src, Bytes: int64(len(buf)), Spec: spec}.Render(buf)
 }
 
 // damaged words a failure for the client. libvips works when pixels are pulled, which is while encoding, so the step
@@ -45,6 +45,7 @@ type render struct {
 	stored      transform.Source // what buf holds: src, or a rung of it
 	rungBands   int              // of a rung of plain pixels, else 0
 	leastResize float64
+	bytes       int64 // of the source
 	best        bool
 	area        transform.Rect   // of the source as stored, once it is trimmed
 	focus       *transform.Point // where to crop, once it is known: one place for all frames
@@ -57,6 +58,9 @@ func (r *render) run() ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if r.spec.Format.Inspects() {
+		return r.inspect(f)
+	}
 	return r.encode(f)
 }
 
