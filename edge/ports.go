@@ -12,12 +12,13 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
-// Job is one rendering: a source and a settled Spec (concrete format, see transform.Spec.Settle). Making is no part of
-// its Key.
+// Job is one rendering: a source and a settled Spec (concrete format, see transform.Spec.Settle). Making and
+// Best are no part of its Key.
 type Job struct {
 	Source *wire.Source
 	Spec   transform.Spec
 	Making Making
+	Best   bool // nobody waits: encode as well as can be, when there is nothing else to do
 }
 
 // Object is an immutable answer, ready to send. Body is shared by many requests and never changed or copied.

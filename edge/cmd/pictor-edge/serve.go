@@ -28,11 +28,15 @@ import (
 	"github.com/pictor/pictor/edge/internal/peerhttp"
 	"github.com/pictor/pictor/edge/internal/render"
 	"github.com/pictor/pictor/edge/internal/ring"
+	"github.com/pictor/pictor/edge/internal/rungs"
 	"github.com/pictor/pictor/edge/internal/usage"
 )
 
 // usageEvery is how often an edge reports what it served.
 const usageEvery = time.Second
+
+// rungShare is the part of the memory and of the folder of originals that goes to reduced copies of originals.
+const rungShare = 4
 
 // serve runs the edge until ctx ends: leaves first, then the core, then the listeners; closed in reverse.
 func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error) {
@@ -62,7 +66,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	closing.add(func() error { origin.Close(); return nil })
 	meter := usage.New(nodeName(cfg), origin, log, time.Now)
 	known := catalog.New(origin, catalog.Options{StaleFor: cfg.StaleFor, Meter: meter.Counter, Log: log})
-	memory, err := memcache.New(memcache.Options{MaxBytes: cfg.MemoryBytes})
+	memory, err := memcache.New(memcache.Options{MaxBytes: cfg.MemoryBytes - cfg.MemoryBytes/rungShare})
 	if err != nil {
 		return fmt.Errorf("PICTOR_EDGE_MEMORY_BYTES: %w", err)
 	}
@@ -72,8 +76,14 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
 	}
 	closing.add(disk.Close)
+	reduced, err := rungs.Open(rungs.Options{Dir: filepath.Join(cfg.Data, "rungs"), MemoryBytes: cfg.MemoryBytes / rungShare,
+		DiskBytes: cfg.OriginalsBytes / rungShare, Log: log})
+	if err != nil {
+		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
+	}
+	closing.add(reduced.Close)
 	pool, err := render.Open(render.Options{Workers: cfg.WorkerCount(), CPUTime: cfg.RenderTimeout,
-		MemoryBytes: cfg.WorkerBytes, Log: log})
+		MemoryBytes: cfg.WorkerBytes, WebPEffort: cfg.WebPEffort, Rungs: reduced, Log: log})
 	if err != nil {
 		return fmt.Errorf("start render workers: %w", err)
 	}
@@ -87,7 +97,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	closing.add(members.Close)
 	peers := peerhttp.NewClient(peerhttp.ClientOptions{TLS: clientTLS})
 	closing.add(func() error { peers.Close(); return nil })
-	blobs, err := originals.Open(originals.Options{Dir: filepath.Join(cfg.Data, "originals"), MaxBytes: cfg.OriginalsBytes,
+	blobs, err := originals.Open(originals.Options{Dir: filepath.Join(cfg.Data, "originals"), MaxBytes: cfg.OriginalsBytes - cfg.OriginalsBytes/rungShare,
 		Origin: origin, Ring: members, Peers: peers, Log: log})
 	if err != nil {
 		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
@@ -111,7 +121,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	node := node{cfg: cfg, log: log, edge: e, ring: members, pool: pool, catalog: known, meter: meter, metrics: metrics,
 		proxies: proxies, peers: peerhttp.NewServer(peerhttp.Work{Object: e.ServePeer, Chunk: blobs.OwnerChunk},
 			peerhttp.ServerOptions{TLS: serverTLS, Log: log})}
-	node.export(memory, disk, blobs, peers)
+	node.export(memory, disk, blobs, peers, reduced)
 	return node.run(ctx)
 }
 

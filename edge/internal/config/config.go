@@ -33,6 +33,7 @@ type Serve struct {
 	Workers        int           `help:"Render processes; 0 is one per core." default:"0" env:"PICTOR_EDGE_WORKERS"`
 	WorkerBytes    int64         `help:"Memory limit of one render process." default:"2147483648" env:"PICTOR_EDGE_WORKER_BYTES"`
 	RenderTimeout  time.Duration `help:"CPU time one render may take." default:"30s" env:"PICTOR_EDGE_RENDER_TIMEOUT"`
+	WebPEffort     int           `name:"webp-effort" help:"Effort of the WebP encoder while somebody waits, 1 to 6." default:"2" env:"PICTOR_EDGE_WEBP_EFFORT"`
 	PublicAge      time.Duration `help:"How long caches may keep an unversioned public picture." default:"1h" env:"PICTOR_EDGE_PUBLIC_AGE"`
 	StaleFor       time.Duration `help:"How long known public pictures are served while the origin is away." default:"1h" env:"PICTOR_EDGE_STALE_FOR"`
 	MaxConns       int           `help:"Open connections on the public listener." default:"65536" env:"PICTOR_EDGE_MAX_CONNS"`
@@ -63,6 +64,9 @@ func (s *Serve) Validate() error {
 	}
 	if s.Workers < 0 || s.Workers > 1024 {
 		return fmt.Errorf("PICTOR_EDGE_WORKERS: must be from 0 to 1024, got %d", s.Workers)
+	}
+	if s.WebPEffort < 1 || s.WebPEffort > 6 {
+		return fmt.Errorf("PICTOR_EDGE_WEBP_EFFORT: must be from 1 to 6, got %d", s.WebPEffort)
 	}
 	if s.Weight < 1 || s.Weight > 1000 {
 		return fmt.Errorf("PICTOR_EDGE_WEIGHT: must be from 1 to 1000, got %d", s.Weight)

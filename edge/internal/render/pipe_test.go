@@ -39,10 +39,11 @@ func TestRequestsCarryTheirFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got pipe.Request
-	file, err := theirs.Receive(&got)
-	if err != nil {
-		t.Fatal(err)
+	files, err := theirs.Receive(&got)
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%d files, %v", len(files), err)
 	}
+	file := files[0]
 	defer file.Close()
 	if got != want {
 		t.Errorf("request is %+v, want %+v", got, want)

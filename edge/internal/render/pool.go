@@ -10,19 +10,25 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/rungs"
 )
 
 // Options of a Pool; what is zero gets its default.
 type Options struct {
 	Command []string // starts a worker; default: this program with the argument «render»
 	Workers int      // for jobs of any size, one more is kept for small ones; default: one per processor
-	Queue   int      // jobs that may wait for a worker; default 64 per worker
 
+	QueueTime time.Duration // the longest predicted wait at which a job is taken in, default 20 s
+	Rungs     *rungs.Store  // reduced copies of sources; nil for none
+
+	WebPEffort   int           // of the encoder while somebody waits, default 2
 	CPUTime      time.Duration // processor time of a job, default 30 s
 	WallTime     time.Duration // duration of a job, default 2 min: longer, because a busy machine is not the job's fault
 	MemoryBytes  int64         // a worker may use on top of an empty one, default 2 GiB
@@ -30,7 +36,8 @@ type Options struct {
 	RecycleJobs  int           // jobs after which a worker is replaced, default 2000
 
 	Log      *slog.Logger
-	Replaced func(reason string) // called for each worker replaced: crash, deadline, gone, age or size; may be nil
+	Replaced func(reason string) // called for each worker replaced: crash, deadline, gone, age, size or suspect; may be nil
+	Now      func() time.Time    // time.Now by default
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -42,7 +49,8 @@ func (o Options) withDefaults() (Options, error) {
 		o.Command = []string{program, "render"}
 	}
 	setDefault(&o.Workers, runtime.GOMAXPROCS(0))
-	setDefault(&o.Queue, 64*o.Workers)
+	setDefault(&o.WebPEffort, 2)
+	setDefault(&o.QueueTime, 20*time.Second)
 	setDefault(&o.CPUTime, 30*time.Second)
 	setDefault(&o.WallTime, 2*time.Minute)
 	setDefault(&o.MemoryBytes, 2<<30)
@@ -50,6 +58,9 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.RecycleJobs, 2000)
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Replaced == nil {
 		o.Replaced = func(string) {}
@@ -66,17 +77,21 @@ func setDefault[T comparable](field *T, value T) {
 
 // Pool is an edge.Renderer of worker processes.
 type Pool struct {
-	cfg Options
-	lanes
-	waiting atomic.Int64 // jobs without a worker yet
-	backlog atomic.Int64 // predicted nanoseconds of all jobs that are waiting or running
-	closed  chan struct{}
-	tasks   sync.WaitGroup // goroutines of the pool
+	cfg       Options
+	learned   learned
+	strikes   *strikes
+	closed    chan struct{}
+	tasksDone sync.WaitGroup // goroutines of the pool
 
 	mu      sync.Mutex           // never held across I/O but the start of a process
 	workers map[*worker]struct{} // alive
 	closing bool
+	seen    *simplelru.LRU[string, struct{}] // sources of which a variant was wanted
+	queue
 }
+
+// maxSeen bounds the sources that are remembered as wanted once.
+const maxSeen = 1 << 14
 
 var _ edge.Renderer = (*Pool)(nil)
 
@@ -86,97 +101,60 @@ func Open(options Options) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the program of render workers: %w", err)
 	}
-	p := &Pool{cfg: options, lanes: newLanes(options.Workers), workers: map[*worker]struct{}{},
-		closed: make(chan struct{})}
+	seen, err := simplelru.NewLRU[string, struct{}](maxSeen, nil)
+	if err != nil {
+		return nil, fmt.Errorf("make index of sources: %w", err)
+	}
+	p := &Pool{cfg: options, strikes: newStrikes(options.Now), closed: make(chan struct{}), seen: seen,
+		workers: map[*worker]struct{}{}, queue: queue{bursts: map[string]*burst{}}}
 	for i := range options.Workers + 1 {
-		lane := p.large
+		lane := large
 		if i == 0 {
-			lane = p.small
+			lane = small
 		}
 		w, err := p.start(lane)
 		if err != nil {
 			p.Close()
 			return nil, err
 		}
-		lane <- w
+		p.offer(w)
 	}
 	return p, nil
 }
 
 // Render implements edge.Renderer. A job beyond the limits of transforms is Invalid.
 func (p *Pool) Render(ctx context.Context, job edge.Job, file *os.File) ([]byte, error) {
-	if p.waiting.Load() >= int64(p.cfg.Queue) {
-		return nil, &edge.Error{Kind: edge.Overloaded, Message: "too many pictures are waiting to be rendered",
-			RetryAfter: p.retryAfter()}
-	}
-	return p.render(ctx, job, file)
+	return p.render(ctx, job, file, true)
 }
 
-func (p *Pool) render(ctx context.Context, job edge.Job, file *os.File) ([]byte, error) {
-	cost, err := predict(job)
+// render makes a picture; unbounded work is not turned away by a full queue.
+func (p *Pool) render(ctx context.Context, job edge.Job, file *os.File, bounded bool) ([]byte, error) {
+	t, err := p.newTask(job, file)
 	if err != nil {
 		return nil, err
 	}
-	p.backlog.Add(int64(cost))
-	w, turn, err := p.handOver(ctx, job, file, cost)
-	if err != nil {
-		p.backlog.Add(-int64(cost))
+	p.find(t)
+	if err := p.enter(t, bounded); err != nil {
+		t.close()
 		return nil, err
 	}
-	done := make(chan outcome, 1)
-	p.spawn(func() {
-		done <- p.finish(w)
-		p.backlog.Add(-int64(cost))
-		p.release(w)
-	})
-	select {
-	case o := <-done:
-		return o.body, o.err
-	case <-ctx.Done():
-		w.abandon(turn)
-		return nil, stopped(ctx)
-	}
+	return p.await(ctx, t)
 }
 
-// handOver gives the job to a worker. One that died while it was idle costs no job.
-func (p *Pool) handOver(ctx context.Context, job edge.Job, file *os.File, cost time.Duration) (*worker, int, error) {
-	for {
-		w, err := p.acquire(ctx, cost)
-		if err != nil {
-			return nil, 0, err
-		}
-		turn, err := w.send(job, file)
-		if err == nil {
-			return w, turn, nil
-		}
-		w.broken = "gone"
-		p.spawn(func() { p.release(w) })
-	}
-}
-
-type outcome struct {
-	body []byte
-	err  error
-}
-
-// finish waits for the answer.
-func (p *Pool) finish(w *worker) outcome {
-	body, err := w.receive()
+// receive waits for the answer.
+func (p *Pool) receive(t *task, w *worker) outcome {
+	o := w.receive()
 	if w.broken != "" {
-		err = p.verdict(w, err)
+		o.err = p.verdict(t, w, o.err)
 	}
-	return outcome{body, err}
+	return o
 }
 
-// spawn runs a goroutine that Close waits for.
-func (p *Pool) spawn(f func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closing {
-		go f() // Close may be past waiting; nothing is left that f could keep alive
-		return
+// spawnLocked runs a goroutine that Close waits for.
+func (p *Pool) spawnLocked(f func()) {
+	if !p.closing {
+		p.tasksDone.Go(f)
 	}
-	p.tasks.Go(f)
 }
 
 // stopped is the error for a caller who did not wait.
@@ -200,18 +178,38 @@ func (p *Pool) Close() error {
 	for w := range p.workers {
 		w.kill()
 	}
+	for _, t := range slices.Concat(p.tasks, p.later) {
+		p.overLocked(t, outcome{err: shuttingDown(nil)})
+	}
+	p.tasks, p.later = nil, nil
 	p.mu.Unlock()
-	p.tasks.Wait()
+	p.tasksDone.Wait()
 	return nil
 }
 
 // Stats is what the pool is doing right now.
-type Stats struct{ Workers, Busy, Waiting int }
+type Stats struct {
+	Workers, Busy int           // alive, and those with a job
+	Waiting       int           // jobs that somebody waits for and no worker has
+	Background    int           // jobs that nobody waits for and no worker has
+	Quarantined   int           // sources that are not tried
+	Backlog       time.Duration // predicted cost of what waits
+}
 
-// Stats counts workers that are alive, those with a job, and jobs that wait.
+// Stats gives a snapshot.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
-	alive := len(p.workers)
-	p.mu.Unlock()
-	return Stats{Workers: alive, Busy: max(0, alive-len(p.small)-len(p.large)), Waiting: int(p.waiting.Load())}
+	defer p.mu.Unlock()
+	st := Stats{Workers: len(p.workers), Busy: len(p.workers), Waiting: len(p.tasks), Background: len(p.later)}
+	for _, free := range p.free {
+		st.Busy -= len(free)
+	}
+	for _, b := range p.bursts {
+		st.Waiting += len(b.held)
+	}
+	for _, t := range p.tasks {
+		st.Backlog += t.cost
+	}
+	st.Busy, st.Quarantined = max(0, st.Busy), p.strikes.quarantined()
+	return st
 }

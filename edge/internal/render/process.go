@@ -3,6 +3,7 @@ package render
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -24,7 +25,7 @@ const (
 
 // worker is one process and its end of the socket. A goroutine that took it from a lane has it for itself.
 type worker struct {
-	lane   chan *worker
+	lane   lane
 	cmd    *exec.Cmd
 	conn   *pipe.Conn
 	stderr *tail
@@ -32,7 +33,8 @@ type worker struct {
 	limits limits
 
 	jobs   int
-	broken string // why the worker can take no more jobs
+	broken string    // why the worker can take no more jobs
+	rested time.Time // when it last had nothing to do; guarded by Pool.mu
 
 	mu   sync.Mutex
 	turn int // number of the job that the read deadline belongs to
@@ -41,7 +43,7 @@ type worker struct {
 type limits struct{ cpu, wall time.Duration }
 
 // start runs a worker process and waits until it is ready.
-func (p *Pool) start(lane chan *worker) (*worker, error) {
+func (p *Pool) start(lane lane) (*worker, error) {
 	ours, theirs, err := socketpair()
 	if err != nil {
 		return nil, err
@@ -52,7 +54,7 @@ func (p *Pool) start(lane chan *worker) (*worker, error) {
 		return nil, err
 	}
 	w := &worker{lane: lane, conn: conn, stderr: &tail{}, gone: make(chan struct{}),
-		limits: limits{p.cfg.CPUTime, p.cfg.WallTime}}
+		limits: p.limits(lane)}
 	w.cmd = exec.Command(p.cfg.Command[0], p.cfg.Command[1:]...)
 	w.cmd.Env = environment()
 	w.cmd.Dir = "/"
@@ -82,13 +84,14 @@ func (p *Pool) run(w *worker, theirs *os.File) error {
 		return err
 	}
 	p.workers[w] = struct{}{}
-	p.tasks.Go(func() {
+	p.tasksDone.Go(func() {
 		w.cmd.Wait() // its error is in ProcessState
 		w.conn.Close()
 		p.mu.Lock()
 		delete(p.workers, w)
 		p.mu.Unlock()
 		close(w.gone)
+		p.lost(w)
 	})
 	return nil
 }
@@ -98,7 +101,8 @@ func (p *Pool) greet(w *worker) error {
 	if err := w.conn.SetDeadline(time.Now().Add(startTime)); err != nil {
 		return err
 	}
-	if err := w.conn.Send(pipe.Setup{MemoryBytes: p.cfg.MemoryBytes}, nil); err != nil {
+	if err := w.conn.Send(pipe.Setup{MemoryBytes: p.cfg.MemoryBytes, Background: w.lane == background,
+		WebPEffort: p.cfg.WebPEffort}); err != nil {
 		return err
 	}
 	ready, _, err := w.conn.Answer()
@@ -110,6 +114,17 @@ func (p *Pool) greet(w *worker) error {
 	}
 	return w.conn.SetDeadline(time.Time{})
 }
+
+// limits of a job: who waits less may work longer.
+func (p *Pool) limits(l lane) limits {
+	if l == background {
+		return limits{backgroundTime * p.cfg.CPUTime, backgroundTime * p.cfg.WallTime}
+	}
+	return limits{p.cfg.CPUTime, p.cfg.WallTime}
+}
+
+// backgroundTime is how many times as long a job may take that nobody waits for.
+const backgroundTime = 4
 
 // environment is all that a worker gets to see: no secrets of the edge.
 func environment() []string {
@@ -140,8 +155,8 @@ func socketpair() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "worker"), os.NewFile(uintptr(fds[1]), "pool"), nil
 }
 
-// send hands over a job; the file may be closed afterwards. The number it gives is for abandon.
-func (w *worker) send(job edge.Job, file *os.File) (turn int, err error) {
+// send hands over a job; its files may be closed afterwards. The number it gives is for abandon.
+func (w *worker) send(t *task) (turn int, err error) {
 	w.mu.Lock()
 	w.turn++
 	turn = w.turn
@@ -151,17 +166,13 @@ func (w *worker) send(job edge.Job, file *os.File) (turn int, err error) {
 	if err != nil {
 		return turn, err
 	}
-	return turn, w.conn.Send(pipe.Request{
-		Source: job.Source.Picture(),
-		Bytes:  job.Source.Bytes,
-		Spec:   job.Spec.String(),
-		CPU:    w.limits.cpu,
-	}, file)
+	request, files := t.request(w.limits.cpu)
+	return turn, w.conn.Send(request, files...)
 }
 
 // receive waits for the answer to the job sent. Without one the worker is broken. Only the verdict is the worker's, not
 // its wording: it has met hostile bytes.
-func (w *worker) receive() ([]byte, error) {
+func (w *worker) receive() outcome {
 	answer, body, err := w.conn.Answer()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -176,7 +187,7 @@ func (w *worker) receive() ([]byte, error) {
 	case answer.Failure != "":
 		err = &edge.Error{Kind: edge.Internal, Message: "the picture could not be rendered", Err: errors.New(answer.Failure)}
 	}
-	return body, err
+	return outcome{body, answer.Bands, answer.CPU, err}
 }
 
 // abandon lets the job end soon, if it is still the one that is running.
@@ -189,20 +200,36 @@ func (w *worker) abandon(turn int) {
 }
 
 // verdict says what the failure of a broken worker means for the job that it had.
-func (p *Pool) verdict(w *worker, cause error) error {
+func (p *Pool) verdict(t *task, w *worker, cause error) error {
 	w.kill()
 	<-w.gone
-	if w.cmd.ProcessState.ExitCode() == pipe.ExitCPU {
-		w.broken = "deadline"
-	}
+	state, fresh := w.cmd.ProcessState, w.jobs == 1
+	ended := fmt.Errorf("render worker %d ended, %s: %w%s", w.pid(), state, cause, w.stderr.text())
 	switch {
 	case p.isClosed():
 		return shuttingDown(cause)
-	case w.broken == "deadline":
+	case state.ExitCode() == pipe.ExitCPU:
+		w.broken = "deadline"
+		p.strikes.crashed(t.digest, fresh)
 		return &edge.Error{Kind: edge.Timeout, Message: "rendering the picture took too long", Err: cause}
+	case w.broken == "deadline": // by the clock on the wall: a busy machine, or nobody waits any more
+		return &edge.Error{Kind: edge.Timeout, Message: "rendering the picture took too long", Err: cause}
+	case cut(cause) && killed(state): // from outside: by a system short of memory, or an operator
+		return &edge.Error{Kind: edge.Unavailable, Message: "the renderer was stopped", RetryAfter: time.Second, Err: ended}
 	}
-	return &edge.Error{Kind: edge.Damaged, Message: "the picture could not be rendered",
-		Err: fmt.Errorf("render worker %d ended, %s: %w%s", w.pid(), w.cmd.ProcessState, cause, w.stderr.text())}
+	p.strikes.crashed(t.digest, fresh)
+	return &edge.Error{Kind: edge.Damaged, Message: "the picture could not be rendered", Err: ended}
+}
+
+// cut reports whether the connection ended, rather than what came over it was nonsense.
+func cut(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// killed reports whether a signal ended the process that no process sends itself.
+func killed(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 func (p *Pool) isClosed() bool {

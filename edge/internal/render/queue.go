@@ -2,44 +2,289 @@ package render
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pictor/pictor/edge"
 )
 
-// lanes hold the idle workers. One is kept for small jobs, so that a thumbnail never waits behind a poster; small jobs
-// may also take the others.
-type lanes struct{ small, large chan *worker }
+// lane is a kind of worker.
+type lane uint8
 
-func newLanes(workers int) lanes {
-	return lanes{small: make(chan *worker, 1), large: make(chan *worker, workers)}
+const (
+	large      lane = iota // any job that somebody waits for
+	small                  // one is kept for small ones, so that a thumbnail never waits behind a poster
+	background             // jobs nobody waits for; started when there are some, and nice to all others
+	lanes
+)
+
+// maxQueue bounds the tasks that wait, each of which holds a file open.
+const maxQueue = 4096
+
+// backgroundLife is how long a worker without background jobs stays.
+const backgroundLife = 30 * time.Second
+
+// queue is what waits, and who could work. Guarded by Pool.mu.
+type queue struct {
+	tasks []*task // state waiting, for somebody; scanned, as they are few and a job takes milliseconds
+	later []*task // state waiting, for nobody
+	free  [lanes][]*worker
+
+	backgroundUp bool // a background worker is there or on its way
+	bursts       map[string]*burst
 }
 
-// acquire waits for a worker that may do a job of that cost. Waiting jobs are served in order.
-func (p *Pool) acquire(ctx context.Context, cost time.Duration) (*worker, error) {
-	small := p.small
-	if cost > smallJob {
-		small = nil // never ready
+// enter takes a task in unless too much is waiting already. Tasks made by the pool itself have no bound.
+func (p *Pool) enter(t *task, bounded bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return shuttingDown(nil)
 	}
-	if p.isClosed() {
-		return nil, shuttingDown(nil)
+	t.order(time.Now())
+	if bounded && !t.idle {
+		if wait := p.waitLocked(t); wait > p.cfg.QueueTime || len(p.tasks) >= maxQueue {
+			return &edge.Error{Kind: edge.Overloaded, Message: "too many pictures are waiting to be rendered",
+				RetryAfter: retryAfter(wait, p.cfg.QueueTime)}
+		}
 	}
-	p.waiting.Add(1)
-	defer p.waiting.Add(-1)
-	select {
-	case w := <-p.large:
-		return w, nil
-	case w := <-small:
-		return w, nil
-	case <-ctx.Done():
-		return nil, stopped(ctx)
-	case <-p.closed:
-		return nil, shuttingDown(nil)
+	if t.idle && len(p.later) >= maxQueue/8 {
+		return &edge.Error{Kind: edge.Overloaded, Message: "too many pictures are waiting to be improved"}
 	}
+	p.planLocked(t)
+	p.dispatchLocked()
+	return nil
+}
+
+// waitLocked predicts how long the task would wait: what goes before it, shared by the workers.
+func (p *Pool) waitLocked(t *task) time.Duration {
+	var before time.Duration
+	for _, other := range p.tasks {
+		if other.key.Before(t.key) {
+			before += other.cost
+		}
+	}
+	for _, b := range p.bursts {
+		for _, other := range b.held {
+			before += other.cost
+		}
+	}
+	return before / time.Duration(p.cfg.Workers)
+}
+
+// retryAfter is when half of the bound should be free again.
+func retryAfter(wait, bound time.Duration) time.Duration {
+	return min(max(wait-bound/2, time.Second), 30*time.Second).Round(time.Second)
 }
 
 func shuttingDown(cause error) error {
 	return &edge.Error{Kind: edge.Unavailable, Message: "this node is shutting down", Err: cause}
+}
+
+// enqueueLocked puts a task where workers find it.
+func (p *Pool) enqueueLocked(t *task) {
+	if p.closing {
+		p.overLocked(t, outcome{err: shuttingDown(nil)})
+		return
+	}
+	t.state = waiting
+	if t.idle {
+		p.later = append(p.later, t)
+		return
+	}
+	p.tasks = append(p.tasks, t)
+}
+
+// dispatchLocked hands out tasks for as long as there is a worker for one.
+func (p *Pool) dispatchLocked() {
+	for !p.closing {
+		switch {
+		case p.matchLocked(small, smallJob):
+		case p.matchLocked(large, time.Duration(1<<62)):
+		case p.matchBackgroundLocked():
+		default:
+			return
+		}
+	}
+}
+
+// matchLocked gives a free worker of the lane the first task that costs no more than most.
+func (p *Pool) matchLocked(l lane, most time.Duration) bool {
+	if len(p.free[l]) == 0 {
+		return false
+	}
+	first := -1
+	for i, t := range p.tasks {
+		if t.cost <= most && (first < 0 || t.key.Before(p.tasks[first].key)) {
+			first = i
+		}
+	}
+	if first < 0 {
+		return false
+	}
+	t := p.tasks[first]
+	p.tasks = slices.Delete(p.tasks, first, first+1)
+	p.assignLocked(t, p.takeLocked(l))
+	return true
+}
+
+func (p *Pool) takeLocked(l lane) *worker {
+	last := len(p.free[l]) - 1
+	w := p.free[l][last]
+	p.free[l] = p.free[l][:last]
+	return w
+}
+
+// matchBackgroundLocked gives out work that nobody waits for: when nothing else waits, and a worker is free for the
+// next request.
+func (p *Pool) matchBackgroundLocked() bool {
+	if len(p.later) == 0 || len(p.tasks) > 0 || len(p.free[large]) == 0 {
+		return false
+	}
+	if len(p.free[background]) == 0 {
+		if !p.backgroundUp {
+			p.backgroundUp = true
+			p.tasksDone.Go(p.startBackground)
+		}
+		return false
+	}
+	t := p.later[0]
+	p.later = slices.Delete(p.later, 0, 1)
+	p.assignLocked(t, p.takeLocked(background))
+	return true
+}
+
+func (p *Pool) startBackground() {
+	w, err := p.start(background)
+	if err != nil {
+		p.cfg.Log.Error("background render worker does not start", "err", err)
+		p.mu.Lock()
+		p.backgroundUp = false
+		p.mu.Unlock()
+		return
+	}
+	p.offer(w)
+}
+
+func (p *Pool) assignLocked(t *task, w *worker) {
+	t.state, t.worker, t.sent = running, w, make(chan struct{})
+	p.tasksDone.Go(func() { p.work(t, w) })
+}
+
+// work does a task with a worker that is this goroutine's alone.
+func (p *Pool) work(t *task, w *worker) {
+	if t.fresh && w.jobs > 0 {
+		if w = p.replace(w, "suspect"); w == nil {
+			close(t.sent)
+			p.finish(t, outcome{err: shuttingDown(nil)})
+			return
+		}
+	}
+	if !p.hand(t, w) {
+		p.release(w)
+		return
+	}
+	begun := time.Now()
+	o := p.receive(t, w)
+	if w.broken == "" {
+		took := time.Since(begun)
+		if o.cpu > 0 && o.cpu < took { // a worker that was taken over may say anything
+			took = o.cpu
+		}
+		if o.err == nil {
+			p.learned.learn(t.estimate, took)
+		}
+		if t.fresh {
+			p.strikes.passed(t.digest)
+		}
+	}
+	p.finish(t, o)
+	p.release(w)
+}
+
+// hand sends the task. A worker that died while it was free costs no task: it waits for another one.
+func (p *Pool) hand(t *task, w *worker) bool {
+	turn, err := w.send(t)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t.worker, t.turn = w, turn
+	close(t.sent)
+	if err == nil {
+		return true
+	}
+	w.broken = "gone"
+	p.enqueueLocked(t)
+	p.dispatchLocked()
+	return false
+}
+
+// await gives the outcome to the caller, or drops the task when the caller leaves.
+func (p *Pool) await(ctx context.Context, t *task) ([]byte, error) {
+	select {
+	case o := <-t.done:
+		return o.body, o.err
+	case <-ctx.Done():
+		p.leave(ctx, t)
+		return nil, stopped(ctx)
+	}
+}
+
+// leave ends a task that nobody waits for any more. On return its files are not used.
+func (p *Pool) leave(ctx context.Context, t *task) {
+	for {
+		p.mu.Lock()
+		switch t.state {
+		case waiting, held:
+			p.removeLocked(t)
+			p.overLocked(t, outcome{err: stopped(ctx)})
+		case running:
+			sent, w := t.sent, t.worker
+			p.mu.Unlock()
+			<-sent
+			p.mu.Lock()
+			if t.state == running && t.sent == sent {
+				w.abandon(t.turn)
+				p.mu.Unlock()
+				return
+			}
+			p.mu.Unlock()
+			continue // it waits again, or is over
+		}
+		p.mu.Unlock()
+		return
+	}
+}
+
+// removeLocked takes a task out of wherever it waits.
+func (p *Pool) removeLocked(t *task) {
+	is := func(other *task) bool { return other == t }
+	p.tasks = slices.DeleteFunc(p.tasks, is)
+	p.later = slices.DeleteFunc(p.later, is)
+	if b := p.bursts[t.digest]; b != nil {
+		b.held = slices.DeleteFunc(b.held, is)
+		if maker := b.maker; maker != nil && len(b.held) == 0 && maker.state == waiting {
+			p.tasks = slices.DeleteFunc(p.tasks, func(other *task) bool { return other == maker })
+			p.overLocked(maker, outcome{err: shuttingDown(nil)})
+		}
+	}
+}
+
+// finish ends a task and gives its outcome.
+func (p *Pool) finish(t *task, o outcome) {
+	if p.retry(t, o) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.overLocked(t, o)
+	p.dispatchLocked()
+}
+
+func (p *Pool) overLocked(t *task, o outcome) {
+	t.state = over
+	p.settleLocked(t, o)
+	t.close()
+	t.done <- o
 }
 
 // release makes the worker available again, or another one in its place.
@@ -50,7 +295,53 @@ func (p *Pool) release(w *worker) {
 			return
 		}
 	}
-	w.lane <- w // never blocks: a lane has room for all its workers
+	p.offer(w)
+}
+
+// offer puts a worker among the free ones, if it lives.
+func (p *Pool) offer(w *worker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return
+	}
+	p.free[w.lane] = append(p.free[w.lane], w)
+	p.dispatchLocked()
+	if w.lane == background {
+		w.rested = time.Now()
+		time.AfterFunc(backgroundLife, func() { p.retireBackground(w) })
+	}
+}
+
+// retireBackground ends a background worker that has had nothing to do for a while.
+func (p *Pool) retireBackground(w *worker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.Contains(p.free[background], w) && time.Since(w.rested) >= backgroundLife {
+		p.forgetLocked(w)
+		p.backgroundUp = false
+		w.kill()
+	}
+}
+
+// forgetLocked takes a worker from the free ones and says whether it was there.
+func (p *Pool) forgetLocked(w *worker) bool {
+	i := slices.Index(p.free[w.lane], w)
+	if i < 0 {
+		return false
+	}
+	p.free[w.lane] = slices.Delete(p.free[w.lane], i, i+1)
+	return true
+}
+
+// lost is called when a process has ended: if it was free, another takes its place before a job needs it.
+func (p *Pool) lost(w *worker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closing && p.forgetLocked(w) {
+		w.broken = "gone"
+		p.tasksDone.Go(func() { p.release(w) })
+	}
 }
 
 // replace ends a worker and starts its successor, trying again for as long as the pool is open.
@@ -83,10 +374,4 @@ func (p *Pool) retire(w *worker) string {
 		return "size"
 	}
 	return ""
-}
-
-// retryAfter is when the work that is queued now should be done.
-func (p *Pool) retryAfter() time.Duration {
-	wait := time.Duration(p.backlog.Load() / int64(p.cfg.Workers)).Round(time.Second)
-	return min(max(wait, time.Second), 30*time.Second)
 }

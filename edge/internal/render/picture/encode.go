@@ -16,6 +16,13 @@ const (
 	avifQuality = 60
 )
 
+// webpEffort is that of a picture for which somebody waits.
+var webpEffort = 2
+
+// SetWebPEffort changes the effort of the WebP encoder, 1 to 6, before anything is rendered. It is a setting to measure
+// by: 2 is what pays.
+func SetWebPEffort(effort int) { webpEffort = effort }
+
 // encode writes the frame in the Spec's format, without any metadata: pixels are sRGB, and that is what no profile
 // means.
 func (r *render) encode(f *frame) ([]byte, error) {
@@ -38,7 +45,7 @@ func (r *render) save(f *frame) ([]byte, error) {
 	case transform.PNG:
 		return f.PngsaveBuffer(&vips.PngsaveBufferOptions{Compression: 3, Filter: vips.PngFilterUp, Keep: vips.KeepNone})
 	case transform.WebP:
-		return f.WebpsaveBuffer(&vips.WebpsaveBufferOptions{Q: r.quality(webpQuality), Effort: 2, Keep: vips.KeepNone})
+		return f.WebpsaveBuffer(&vips.WebpsaveBufferOptions{Q: r.quality(webpQuality), Effort: webpEffort, Keep: vips.KeepNone})
 	case transform.AVIF:
 		return f.HeifsaveBuffer(&vips.HeifsaveBufferOptions{Q: r.quality(avifQuality), Effort: 0, Bitdepth: 8,
 			Compression: vips.HeifCompressionAv1, Keep: vips.KeepNone})

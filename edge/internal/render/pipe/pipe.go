@@ -25,15 +25,25 @@ import (
 // this system does not give.
 type Setup struct {
 	MemoryBytes int64 // what jobs may use on top of the empty process
+	Background  bool  // take only processor time that nobody else wants
+	WebPEffort  int   // of the encoder while somebody waits
 }
 
-// Request is one job. The source's descriptor travels with it and holds exactly Bytes.
+// Request is one job. The descriptor of a file travels with it that holds exactly Bytes: the source, or a rung of it.
+// With Pixels, a second descriptor takes the result.
 type Request struct {
 	Source transform.Source
 	Bytes  int64
 	Spec   string        // canonical text of the settled Spec
 	CPU    time.Duration // processor time after which the worker ends itself with ExitCPU
+	Rung   *Rung         `json:",omitempty"` // what the file holds in place of the source
+	ToRung bool          `json:",omitempty"` // the result will be a rung
+	Pixels bool          `json:",omitempty"` // no encoding
+	Best   bool          `json:",omitempty"` // encode as well as can be
 }
+
+// Rung is a reduced copy of a source: plain pixels of so many bands, or a JPEG if there are none.
+type Rung struct{ Width, Height, Bands int }
 
 // Answer is followed by Bytes of body.
 type Answer struct {
@@ -41,6 +51,8 @@ type Answer struct {
 	Damaged bool   `json:",omitempty"` // the picture is to blame
 	Invalid bool   `json:",omitempty"` // the Spec has no Layout, which only trimming showed
 	Bytes   int
+	Bands   int           `json:",omitempty"` // of the pixels that were asked for
+	CPU     time.Duration // processor time that it took
 }
 
 // ExitCPU is the exit status of a worker that has used up a job's processor time.
@@ -72,15 +84,19 @@ func NewConn(file *os.File) (*Conn, error) {
 	return &Conn{unix, bufio.NewReader(unix)}, nil
 }
 
-// Send writes a message; a file that goes with it stays open here.
-func (c *Conn) Send(message any, file *os.File) error {
+// Send writes a message; files that go with it stay open here.
+func (c *Conn) Send(message any, files ...*os.File) error {
 	frame, err := pack(message)
 	if err != nil {
 		return err
 	}
 	var rights []byte
-	if file != nil {
-		rights = syscall.UnixRights(int(file.Fd()))
+	if len(files) > 0 {
+		fds := make([]int, len(files))
+		for i, file := range files {
+			fds[i] = int(file.Fd())
+		}
+		rights = syscall.UnixRights(fds...)
 	}
 	if _, _, err = c.WriteMsgUnix(frame, rights, nil); err != nil {
 		return fmt.Errorf("send to worker socket: %w", err)
@@ -113,11 +129,14 @@ func pack(message any) ([]byte, error) {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...), nil
 }
 
-// Receive reads a message into what it should be, and the file that came with it, if one did. The end of the stream
-// between messages wraps io.EOF.
-func (c *Conn) Receive(message any) (*os.File, error) {
+// maxFiles is how many descriptors a message may bring.
+const maxFiles = 2
+
+// Receive reads a message into what it should be, and the files that came with it. The end of the stream between
+// messages wraps io.EOF.
+func (c *Conn) Receive(message any) ([]*os.File, error) {
 	frame := make([]byte, 4+maxMessage)
-	rights := make([]byte, syscall.CmsgSpace(4))
+	rights := make([]byte, syscall.CmsgSpace(4*maxFiles))
 	n, m, _, _, err := c.ReadMsgUnix(frame, rights)
 	if err == nil && n == 0 {
 		err = io.EOF
@@ -125,17 +144,17 @@ func (c *Conn) Receive(message any) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := fileIn(rights[:m])
+	files, err := filesIn(rights[:m])
 	if err != nil {
 		return nil, err
 	}
 	if err := c.unpack(frame, n, message); err != nil {
-		if file != nil {
+		for _, file := range files {
 			file.Close()
 		}
 		return nil, err
 	}
-	return file, nil
+	return files, nil
 }
 
 // unpack reads what is missing of a frame whose first n bytes are there. The sides speak in turn, so nothing of the
@@ -196,8 +215,8 @@ func (c *Conn) head() ([]byte, error) {
 	return head, nil
 }
 
-// fileIn takes the one descriptor out of a control message.
-func fileIn(rights []byte) (*os.File, error) {
+// filesIn takes the descriptors out of a control message.
+func filesIn(rights []byte) ([]*os.File, error) {
 	if len(rights) == 0 {
 		return nil, nil
 	}
@@ -212,5 +231,9 @@ func fileIn(rights []byte) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("receive file: %w", err)
 	}
-	return os.NewFile(uintptr(fds[0]), "source"), nil
+	var files []*os.File
+	for _, fd := range fds {
+		files = append(files, os.NewFile(uintptr(fd), "source"))
+	}
+	return files, nil
 }

@@ -13,13 +13,13 @@ import (
 )
 
 // confine gives away, for good, what decoding hostile bytes does not need. It tries everything and says what failed.
-func confine(memoryBytes int64) error {
-	return errors.Join(lowerPriority(), limitMemory(memoryBytes), noCoreDumps(), filterSystemCalls())
+func confine(memoryBytes int64, niceness int) error {
+	return errors.Join(lowerPriority(niceness), limitMemory(memoryBytes), noCoreDumps(), filterSystemCalls())
 }
 
 // lowerPriority is per thread on Linux. New threads inherit it from the one that makes them, so it is done when a pass
 // finds nobody left at the old priority.
-func lowerPriority() error {
+func lowerPriority(niceness int) error {
 	for {
 		changed := false
 		tasks, err := filepath.Glob("/proc/self/task/*")

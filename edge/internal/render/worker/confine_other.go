@@ -9,7 +9,7 @@ import (
 )
 
 // confine does what it can: off Linux there is no filter for system calls.
-func confine(int64) error {
+func confine(_ int64, niceness int) error {
 	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness); err != nil {
 		return fmt.Errorf("lower priority: %w", err)
 	}

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 
 // confined prints what a confined process can still do.
 func confined() int {
-	if err := confine(1 << 30); err != nil {
+	if err := confine(1<<30, niceness); err != nil {
 		fmt.Println(err)
 		return 1
 	}

@@ -42,8 +42,12 @@ func run() error {
 		return fmt.Errorf("receive setup: %w", err)
 	}
 	picture.Start()
-	ready := pipe.Answer{}
-	if err := confine(setup.MemoryBytes); err != nil {
+	picture.SetWebPEffort(setup.WebPEffort)
+	ready, nice := pipe.Answer{}, niceness
+	if setup.Background {
+		nice = backgroundNiceness
+	}
+	if err := confine(setup.MemoryBytes, nice); err != nil {
 		ready.Failure = err.Error()
 	}
 	go exitOnCPULimit()
@@ -55,7 +59,7 @@ func run() error {
 
 type job struct {
 	pipe.Request
-	file *os.File
+	files []*os.File
 }
 
 // serve answers one job after the other. Reading goes on while a job is rendered: when the pool is gone, so is the
@@ -65,57 +69,81 @@ func serve(conn *pipe.Conn) error {
 	go func() {
 		for {
 			var j job
-			file, err := conn.Receive(&j.Request)
+			files, err := conn.Receive(&j.Request)
 			if err != nil {
 				os.Exit(0)
 			}
-			j.file = file
+			j.files = files
 			jobs <- j
 		}
 	}()
 	for j := range jobs {
-		body, err := j.render()
-		if err := conn.Reply(answer(err), body); err != nil {
+		begun := processorTime()
+		body, bands, err := j.work()
+		a := answer(err)
+		a.Bands, a.CPU = bands, processorTime()-begun
+		if err := conn.Reply(a, body); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (j *job) render() ([]byte, error) {
-	if j.file == nil {
-		return nil, errors.New("request without a file")
+// work gives the encoded picture, or writes its pixels into the second file.
+func (j *job) work() (body []byte, bands int, err error) {
+	defer func() {
+		for _, file := range j.files {
+			file.Close()
+		}
+	}()
+	if len(j.files) == 0 || j.Pixels && len(j.files) < 2 {
+		return nil, 0, errors.New("request without a file")
 	}
-	defer j.file.Close()
 	spec, err := transform.Parse(j.Spec)
 	if err != nil {
-		return nil, fmt.Errorf("read request: %w", err)
+		return nil, 0, fmt.Errorf("read request: %w", err)
 	}
 	if err := limitCPU(j.CPU); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	source, err := j.source()
+	content, err := j.content()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	defer unix.Munmap(source)
-	return picture.Render(source, j.Source, spec)
+	defer unix.Munmap(content)
+	task := picture.Job{Source: j.Source, Spec: spec, ToRung: j.ToRung, Best: j.Best}
+	if j.Rung != nil {
+		task.Rung = &picture.Rung{Width: j.Rung.Width, Height: j.Rung.Height, Bands: j.Rung.Bands}
+	}
+	if !j.Pixels {
+		body, err = task.Render(content)
+		return body, 0, err
+	}
+	pixels, bands, err := task.Pixels(content)
+	if err != nil {
+		return nil, 0, err
+	}
+	if _, err := j.files[1].WriteAt(pixels, 0); err != nil {
+		return nil, 0, fmt.Errorf("write pixels: %w", err)
+	}
+	return nil, bands, nil
 }
 
-// source maps the file: only the pages that the decoder asks for are read, and none is copied.
-func (j *job) source() ([]byte, error) {
-	info, err := j.file.Stat()
+// content maps the file: only the pages that the decoder asks for are read, and none is copied. The memory of a rung may
+// be longer than the rung.
+func (j *job) content() ([]byte, error) {
+	info, err := j.files[0].Stat()
 	if err != nil {
 		return nil, fmt.Errorf("map source: %w", err)
 	}
-	if info.Size() != j.Bytes || j.Bytes == 0 {
-		return nil, fmt.Errorf("map source: it has %d bytes, not %d", info.Size(), j.Bytes)
+	if size := info.Size(); j.Bytes <= 0 || size < j.Bytes || size > j.Bytes && j.Rung == nil {
+		return nil, fmt.Errorf("map source: it has %d bytes, not %d", size, j.Bytes)
 	}
-	source, err := unix.Mmap(int(j.file.Fd()), 0, int(j.Bytes), unix.PROT_READ, unix.MAP_PRIVATE)
+	content, err := unix.Mmap(int(j.files[0].Fd()), 0, int(j.Bytes), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {
 		return nil, fmt.Errorf("map source: %w", err)
 	}
-	return source, nil
+	return content, nil
 }
 
 func answer(err error) pipe.Answer {

@@ -1,0 +1,124 @@
+package render
+
+import (
+	"os"
+	"time"
+
+	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/render/pipe"
+	"github.com/pictor/pictor/edge/internal/rungs"
+)
+
+// task is work on its way through the pool.
+type task struct {
+	work
+	estimate
+	digest string
+	bytes  int64    // of the source
+	file   *os.File // the source: open for as long as the task is not done
+	owned  bool     // file is the task's to close
+	out    *os.File // takes pixels
+	rung   *rungs.Rung
+	fresh  bool // needs a worker that has seen no other picture
+	idle   bool // nobody waits: only when there is nothing else to do
+	key    time.Time
+	done   chan outcome
+
+	// Guarded by Pool.mu.
+	state   state
+	direct  bool // no rung: one turned out bad, or could not be made
+	counted bool // in burst.wanted
+	worker  *worker
+	turn    int
+	sent    chan struct{} // closed when the worker has the job, or has turned out to be gone
+}
+
+type state uint8
+
+const (
+	waiting state = iota // for a worker
+	held                 // for a rung
+	running
+	over
+)
+
+// outcome is what becomes of a task.
+type outcome struct {
+	body  []byte
+	bands int
+	cpu   time.Duration // that the worker says it used
+	err   error
+}
+
+const (
+	// smallJob is the longest job that the kept worker takes: a thumbnail of a large photograph is one.
+	smallJob = 50 * time.Millisecond
+
+	// Tasks are served in the order of arrival + passing × cost: a thumbnail of 30 ms overtakes every job of twice its
+	// cost that has not waited for 3 s already, and nothing is overtaken for longer than maxPassing. Constant in time,
+	// so it is computed once.
+	passing    = 100
+	maxPassing = 20 * time.Second
+)
+
+// order sets the task's place in the queue.
+func (t *task) order(now time.Time) {
+	t.key = now.Add(min(passing*t.cost, maxPassing))
+}
+
+// request is the task in the words of the worker.
+func (t *task) request(cpu time.Duration) (pipe.Request, []*os.File) {
+	r := pipe.Request{Source: t.source, Bytes: t.bytes, Spec: t.spec.String(), CPU: cpu, ToRung: t.toRung,
+		Pixels: t.pixels, Best: t.best}
+	files := []*os.File{t.file}
+	if t.rung != nil {
+		r.Bytes, files[0] = t.rung.Bytes, t.rung.File
+		r.Rung = &pipe.Rung{Width: t.rung.Width, Height: t.rung.Height, Bands: t.rung.Bands}
+	}
+	if t.pixels {
+		files = append(files, t.out)
+	}
+	return r, files
+}
+
+// close frees what the task has for itself.
+func (t *task) close() {
+	if t.rung != nil {
+		t.rung.File.Close()
+	}
+	if t.owned {
+		t.file.Close()
+	}
+	if t.out != nil {
+		t.out.Close()
+	}
+}
+
+// newTask reads a job.
+func (p *Pool) newTask(job edge.Job, file *os.File) (*task, error) {
+	w, err := newWork(job)
+	if err != nil {
+		return nil, err
+	}
+	t := &task{work: w, digest: job.Source.Digest, bytes: job.Source.Bytes, file: file, idle: job.Best,
+		done: make(chan outcome, 1)}
+	if t.fresh, err = p.strikes.check(t.digest); err != nil {
+		return nil, err
+	}
+	t.progressive = isProgressive(w, file)
+	t.estimate = p.learned.estimate(&t.work)
+	return t, nil
+}
+
+// retake makes the task read the rung; nil is the source.
+func (t *task) retake(p *Pool, r *rungs.Rung) {
+	if t.rung != nil {
+		t.rung.File.Close()
+	}
+	t.rung = r
+	t.readSource()
+	if r != nil {
+		t.reads = readOf(r)
+	}
+	t.estimate = p.learned.estimate(&t.work)
+}
