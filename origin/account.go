@@ -7,6 +7,8 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+
+	"github.com/pictor/pictor/shared/wire"
 )
 
 // Role is what an account may do beyond its own assets.
@@ -23,10 +25,35 @@ type Account struct {
 	Email        string // lower case, unique
 	Username     string // unique, [a-z0-9-], never a reserved word
 	Role         Role
+	Plan         Plan
 	Disabled     bool // can neither sign in nor use keys; assets stay
+	Settings     Settings
 	PasswordHash []byte
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+}
+
+// Plan is what an account may use. It decides which limits count, and whether pictures may be private.
+type Plan string
+
+const (
+	PlanFree Plan = "free"
+	PlanPro  Plan = "pro" // the default: who hosts Pictor has paid for it
+)
+
+func (p Plan) check() error {
+	if p != PlanFree && p != PlanPro {
+		return Errorf(Invalid, "plan must be free or pro")
+	}
+	return nil
+}
+
+// mayShow refuses visibilities that the plan does not have.
+func (p Plan) mayShow(visibility string) error {
+	if p == PlanFree && visibility == wire.Private {
+		return Errorf(Forbidden, "private pictures are not part of the plan %s", p)
+	}
+	return nil
 }
 
 // activeAdmin reports whether the account is an administrator who can act.
@@ -37,6 +64,22 @@ type Principal struct {
 	Account   Account
 	SessionID string // hash of the session token when a browser session asks
 	KeyID     string // public id of the API key when a service asks
+
+	denied    Scopes    // what the key is not for
+	expiresAt time.Time // of the key; zero when it does not expire
+}
+
+// mustRead refuses keys that are not for looking.
+func (p Principal) mustRead() error { return p.mustHave(ScopeRead) }
+
+// mustWrite refuses keys that are only for looking.
+func (p Principal) mustWrite() error { return p.mustHave(ScopeWrite) }
+
+func (p Principal) mustHave(needed Scopes) error {
+	if p.denied&needed != 0 {
+		return Errorf(Forbidden, "the API key does not have the scope %s", needed)
+	}
+	return nil
 }
 
 // Admin reports whether the principal may act on everybody's things.
@@ -73,6 +116,7 @@ type NewAccount struct {
 	Username string
 	Password string
 	Role     Role
+	Plan     Plan // the configured one when empty
 }
 
 // AccountPatch changes the fields that are not nil.
@@ -81,6 +125,7 @@ type AccountPatch struct {
 	Username *string
 	Password *string
 	Role     *Role
+	Plan     *Plan
 	Disabled *bool
 }
 
@@ -187,13 +232,19 @@ func (c *Core) newAccount(ctx context.Context, from NewAccount) (Account, error)
 	if err := from.Role.check(); err != nil {
 		return Account{}, err
 	}
+	if from.Plan == "" {
+		from.Plan = c.cfg.Plan
+	}
+	if err := from.Plan.check(); err != nil {
+		return Account{}, err
+	}
 	hash, err := c.passwords.hash(ctx, from.Password)
 	if err != nil {
 		return Account{}, err
 	}
 	now := c.cfg.Now()
-	return Account{ID: c.newID(), Email: email, Username: from.Username, Role: from.Role, PasswordHash: hash,
-		CreatedAt: now, UpdatedAt: now}, nil
+	return Account{ID: c.newID(), Email: email, Username: from.Username, Role: from.Role, Plan: from.Plan,
+		PasswordHash: hash, CreatedAt: now, UpdatedAt: now}, nil
 }
 
 // insertAccount creates the account, under a username of its own if it brings none.
@@ -251,6 +302,11 @@ func (c *Core) replaceAccount(tx Tx, who Principal, before, after Account) error
 	if err := checkUnique(tx, after); err != nil {
 		return err
 	}
+	if after.Username != before.Username {
+		if err := mustHaveEmptyTree(tx, before); err != nil {
+			return err
+		}
+	}
 	if err := tx.UpdateAccount(after); err != nil {
 		return err
 	}
@@ -275,7 +331,12 @@ func (p *AccountPatch) parse() error {
 		}
 	}
 	if p.Role != nil {
-		return p.Role.check()
+		if err := p.Role.check(); err != nil {
+			return err
+		}
+	}
+	if p.Plan != nil {
+		return p.Plan.check()
 	}
 	return nil
 }
@@ -293,14 +354,17 @@ func (p AccountPatch) apply(acc Account, hash []byte) Account {
 	if p.Role != nil {
 		acc.Role = *p.Role
 	}
+	if p.Plan != nil {
+		acc.Plan = *p.Plan
+	}
 	if p.Disabled != nil {
 		acc.Disabled = *p.Disabled
 	}
 	return acc
 }
 
-// DeleteAccount removes an account; its assets become those of who. Only for administrators, who cannot delete
-// themselves.
+// DeleteAccount removes an account. Its assets become those of who, but for its tree, which goes: the username may come to
+// belong to somebody else. Only for administrators, who cannot delete themselves.
 func (c *Core) DeleteAccount(ctx context.Context, who Principal, id string) error {
 	if err := who.mustBeAdmin(); err != nil {
 		return err
@@ -321,7 +385,13 @@ func (c *Core) DeleteAccount(ctx context.Context, who Principal, id string) erro
 				return err
 			}
 		}
+		if err := c.deleteTree(tx, id); err != nil {
+			return err
+		}
 		if err := handOver(tx, id, who.Account.ID); err != nil {
+			return err
+		}
+		if _, err := tx.Change(wire.ProfileName(id)); err != nil {
 			return err
 		}
 		return tx.DeleteAccount(id)
@@ -337,7 +407,7 @@ func handOver(tx Tx, from, to string) error {
 			return err
 		}
 		for _, a := range assets {
-			if _, err := tx.Change(a.Name); err != nil {
+			if err := announce(tx, a); err != nil {
 				return err
 			}
 		}

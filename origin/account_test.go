@@ -303,7 +303,7 @@ func TestDeleteAccountHandsOver(t *testing.T) {
 	if err != nil || len(list) != 3 {
 		t.Fatalf("the administrator has %d of the assets: %v", len(list), err)
 	}
-	if names, _ := b.changesAfter(before); len(names) != 3 {
+	if names, _ := b.changesAfter(before); len(names) != 4 { // the assets, and the profile that goes
 		t.Errorf("edges hear of %v", names)
 	}
 	_, err = b.ByAPIKey(t.Context(), key.ID, secret)

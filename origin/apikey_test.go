@@ -118,24 +118,29 @@ func TestListAPIKeys(t *testing.T) {
 	}
 }
 
+// Uses are written once a minute, and before anybody looks at them.
 func TestLastUse(t *testing.T) {
 	b := newBench(t)
 	key, secret := b.mint(b.admin)
-	begin := b.clock.Now()
-	wantUse := func(want time.Time) {
+	uses := int64(0)
+	wantUse := func() {
 		t.Helper()
 		b.must(b.ByAPIKey(t.Context(), key.ID, secret))
 		keys, err := b.ListAPIKeys(t.Context(), b.admin)
 		if err != nil || len(keys) != 1 {
 			t.Fatalf("keys: %+v, %v", keys, err)
 		}
-		if !keys[0].LastUsedAt.Equal(want) {
-			t.Errorf("last used %v, want %v", keys[0].LastUsedAt, want)
+		if uses++; !keys[0].LastUsedAt.Equal(b.clock.Now()) || keys[0].Requests != uses {
+			t.Errorf("used %d times, last %v, want %d and %v", keys[0].Requests, keys[0].LastUsedAt, uses, b.clock.Now())
 		}
 	}
-	wantUse(begin)
+	wantUse()
 	b.clock.pass(59 * time.Second)
-	wantUse(begin)
+	wantUse()
 	b.clock.pass(time.Second)
-	wantUse(begin.Add(time.Minute))
+	wantUse()
+	sum, _, err := b.Usage(t.Context(), b.admin, false)
+	if err != nil || sum.Calls != uses {
+		t.Errorf("%d calls, %v", sum.Calls, err)
+	}
 }

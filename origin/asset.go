@@ -16,7 +16,9 @@ import (
 type Asset struct {
 	ID         string
 	Account    string
-	Name       wire.Name
+	Name       wire.Name   // unique; delivery URLs name it, or else Paths
+	Paths      []wire.Name // in its owner's tree, oldest first; see tree.go
+	Filename   string      // as the client called it; "" when unknown
 	Folder     string
 	Tags       []string
 	Visibility string // wire.Public or wire.Private
@@ -45,8 +47,10 @@ type AssetQuery struct {
 	Account   string
 	Folder    string // exactly this folder
 	Tag       string
-	Text      string // part of the public id, folder or a tag, any case
+	Below     string // a path begins with this
+	Text      string // part of the public id, a path, the file name, folder or a tag, any case
 	Limit     int    // at least 1
+	Offset    int
 	After     Cursor // zero for the first page
 }
 
@@ -95,6 +99,9 @@ type AssetPatch struct {
 // ListAssets gives a page of assets and the cursor of the next one, "" after the last. What is uploaded meanwhile moves
 // no asset to another page.
 func (c *Core) ListAssets(ctx context.Context, who Principal, ask ListAssets) (list []Asset, next string, err error) {
+	if err := who.mustRead(); err != nil {
+		return nil, "", err
+	}
 	if ask.All {
 		if err := who.mustBeAdmin(); err != nil {
 			return nil, "", err
@@ -129,6 +136,9 @@ func (c *Core) ListAssets(ctx context.Context, who Principal, ask ListAssets) (l
 
 // FindAsset gives an asset of one's own, or any to administrators.
 func (c *Core) FindAsset(ctx context.Context, who Principal, publicID string) (asset Asset, err error) {
+	if err := who.mustRead(); err != nil {
+		return Asset{}, err
+	}
 	err = c.cfg.Store.View(ctx, func(tx ReadTx) (err error) {
 		asset, err = findOwn(tx, who, publicID)
 		return err
@@ -162,6 +172,9 @@ func cloudName(publicID string) wire.Name {
 // UpdateAsset changes folder, tags or visibility.
 func (c *Core) UpdateAsset(ctx context.Context, who Principal, publicID string, patch AssetPatch) (asset Asset,
 	err error) {
+	if err := who.mustWrite(); err != nil {
+		return Asset{}, err
+	}
 	if err := patch.parse(); err != nil {
 		return Asset{}, err
 	}
@@ -172,14 +185,18 @@ func (c *Core) UpdateAsset(ctx context.Context, who Principal, publicID string, 
 		}
 		asset = patch.apply(before)
 		asset.UpdatedAt = c.cfg.Now()
+		if asset.Visibility != before.Visibility {
+			if err := who.Account.Plan.mayShow(asset.Visibility); err != nil {
+				return err
+			}
+		}
 		if err := tx.UpdateAsset(asset); err != nil {
 			return err
 		}
 		if asset.Visibility == before.Visibility {
 			return nil // folder and tags mean nothing to edges
 		}
-		_, err = tx.Change(asset.Name)
-		return err
+		return announce(tx, asset)
 	})
 	if err != nil {
 		return Asset{}, err
@@ -221,19 +238,15 @@ func (p AssetPatch) apply(a Asset) Asset {
 
 // DeleteAsset removes an asset. Its bytes go with the garbage when nothing else refers to them.
 func (c *Core) DeleteAsset(ctx context.Context, who Principal, publicID string) error {
+	if err := who.mustWrite(); err != nil {
+		return err
+	}
 	return c.cfg.Store.Update(ctx, func(tx Tx) error {
 		asset, err := findOwn(tx, who, publicID)
 		if err != nil {
 			return err
 		}
-		if err := tx.DeleteAsset(asset.ID); err != nil {
-			return err
-		}
-		if err := tx.ReleaseBlob(asset.Digest, c.cfg.Now()); err != nil {
-			return err
-		}
-		_, err = tx.Change(asset.Name)
-		return err
+		return c.uproot(tx, asset)
 	})
 }
 

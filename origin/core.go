@@ -21,10 +21,12 @@ type Config struct {
 	Store Store
 	Blobs Blobs
 	Probe Probe
+	Fetch Fetcher // nil: nothing can be imported from other hosts
 
 	Limits         Limits        // nil: DefaultLimits; names left out of a map are off
 	MaxUploadBytes int64         // 0: 100 MiB
 	SessionLife    time.Duration // 0: 7 days
+	Plan           Plan          // of new accounts; "": PlanPro
 	DeliveryURL    string        // absolute base of public URLs, without a trailing slash
 
 	Now        func() time.Time // nil: time.Now
@@ -42,6 +44,7 @@ type Core struct {
 	keyring   wire.Keyring
 	signer    *signing.Keyring
 	digests   digestLocks
+	uses      keyUses
 }
 
 // New checks the configuration and makes a Core, with the signing key ring that the store holds or, the first time, a
@@ -51,7 +54,7 @@ func New(ctx context.Context, cfg Config) (*Core, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	c := &Core{cfg: cfg}
+	c := &Core{cfg: cfg, uses: keyUses{byKey: map[string]keyUse{}}}
 	var err error
 	if c.limits, err = newLimiters(cfg.Limits, cfg.Now); err != nil {
 		return nil, err
@@ -78,6 +81,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.SessionLife == 0 {
 		cfg.SessionLife = 7 * 24 * time.Hour
 	}
+	if cfg.Plan == "" {
+		cfg.Plan = PlanPro
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -103,6 +109,9 @@ func (cfg Config) check() error {
 	}
 	if cfg.MaxUploadBytes < 0 || cfg.SessionLife < 0 {
 		return errors.New("origin: the upload cap and the life of sessions must be positive")
+	}
+	if cfg.Plan.check() != nil {
+		return fmt.Errorf("PICTOR_DEFAULT_PLAN: must be free or pro, got %q", cfg.Plan)
 	}
 	return nil
 }

@@ -6,18 +6,23 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
-// Manifest gives what edges must know to deliver the name, and the number of the change log that it was read at. The
-// number is valid with a NotFound error too.
+// Manifest gives what edges must know of the name, a picture's or that of an account's profile, and the number of the
+// change log that it was read at. The number is valid with a NotFound error too.
 func (c *Core) Manifest(ctx context.Context, name wire.Name) (m wire.Manifest, seq uint64, err error) {
 	err = c.cfg.Store.View(ctx, func(tx ReadTx) error {
 		if _, seq, err = tx.LastChange(); err != nil {
 			return err
 		}
-		asset, err := tx.AssetByName(name)
+		if name.Namespace == wire.NamespaceProfile {
+			m = wire.Manifest{Name: name, Seq: seq, Account: name.Name, Visibility: wire.Public}
+			m.Profile, err = profile(tx, name.Name)
+			return err
+		}
+		asset, err := byName(tx, name)
 		if err != nil {
 			return err
 		}
-		m = wire.Manifest{Name: asset.Name, Seq: seq, Asset: asset.ID, Account: asset.Account, Version: asset.Version,
+		m = wire.Manifest{Name: name, Seq: seq, Asset: asset.ID, Account: asset.Account, Version: asset.Version,
 			Visibility: asset.Visibility, UpdatedAt: asset.UpdatedAt.Unix(), Source: asset.Source}
 		return nil
 	})

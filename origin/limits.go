@@ -7,10 +7,11 @@ import (
 	"math"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pictor/pictor/shared/limit"
 )
 
 // The named limits. Each is set by PICTOR_LIMIT_<name>.
@@ -18,79 +19,25 @@ const (
 	LimitUploadIP   = "UPLOAD_IP"   // uploads per client address
 	LimitLoginIP    = "LOGIN_IP"    // failed sign-ins per client address
 	LimitLoginEmail = "LOGIN_EMAIL" // failed sign-ins, and failed changes of the password, per e-mail
+	LimitSrcIP      = "IMGSRC_IP"   // img-src: calls without valid credentials, per client address
+	LimitSrcFree    = "IMGSRC_FREE" // img-src: calls of an account on the plan free; file 004, «Rate Limiting»
+	LimitSrcPro     = "IMGSRC_PRO"  // the same on the plan pro
 )
 
 // Limits is the table of limits by name.
-type Limits map[string]Limit
+type Limits map[string]limit.Rate
 
 // DefaultLimits is the table of all limits there are.
 func DefaultLimits() Limits {
 	return Limits{
-		LimitUploadIP:   {20, time.Minute},
-		LimitLoginIP:    {20, 15 * time.Minute},
-		LimitLoginEmail: {5, 15 * time.Minute},
+		LimitUploadIP:   {Count: 20, Per: time.Minute},
+		LimitLoginIP:    {Count: 20, Per: 15 * time.Minute},
+		LimitLoginEmail: {Count: 5, Per: 15 * time.Minute},
+		LimitSrcIP:      {Count: 100, Per: time.Minute},
+		LimitSrcFree:    {Count: 100, Per: time.Minute},
+		LimitSrcPro:     {Count: 500, Per: time.Minute},
 	}
 }
-
-// Limit is Count events in Per: as many at once, then evenly one after the other. The zero Limit is off.
-type Limit struct {
-	Count int
-	Per   time.Duration
-}
-
-const maxLimitCount = 1_000_000
-
-var limitUnits = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour}
-
-// ParseLimit reads «20/m», «5/15m», «300/h» or «off».
-func ParseLimit(text string) (Limit, error) {
-	if text == "off" {
-		return Limit{}, nil
-	}
-	wrong := fmt.Errorf("must be off, or a limit like 20/m, 5/15m or 300/h, got %q", text)
-	countText, perText, ok := strings.Cut(text, "/")
-	count, good := plainCount(countText)
-	if !ok || !good || perText == "" {
-		return Limit{}, wrong
-	}
-	unit, ok := limitUnits[perText[len(perText)-1]]
-	if !ok {
-		return Limit{}, wrong
-	}
-	units := 1
-	if digits := perText[:len(perText)-1]; digits != "" {
-		if units, ok = plainCount(digits); !ok {
-			return Limit{}, wrong
-		}
-	}
-	return Limit{Count: count, Per: time.Duration(units) * unit}, nil
-}
-
-// plainCount reads 1 to maxLimitCount in its one spelling.
-func plainCount(text string) (int, bool) {
-	n, err := strconv.Atoi(text)
-	return n, err == nil && n >= 1 && n <= maxLimitCount && strconv.Itoa(n) == text
-}
-
-// String is what ParseLimit reads back to the same limit.
-func (l Limit) String() string {
-	if l.off() {
-		return "off"
-	}
-	name, unit := "s", time.Second
-	switch {
-	case l.Per%time.Hour == 0:
-		name, unit = "h", time.Hour
-	case l.Per%time.Minute == 0:
-		name, unit = "m", time.Minute
-	}
-	if l.Per == unit {
-		return fmt.Sprintf("%d/%s", l.Count, name)
-	}
-	return fmt.Sprintf("%d/%d%s", l.Count, l.Per/unit, name)
-}
-
-func (l Limit) off() bool { return l == Limit{} }
 
 // limiters are the limits in use; those that are off are left out.
 type limiters struct {
@@ -101,18 +48,18 @@ type limiters struct {
 func newLimiters(table Limits, now func() time.Time) (limiters, error) {
 	known := DefaultLimits()
 	ls := limiters{now: now, byName: map[string]*limiter{}}
-	for name, limit := range table {
+	for name, rate := range table {
 		if _, ok := known[name]; !ok {
 			return limiters{}, fmt.Errorf("PICTOR_LIMIT_%s: no such limit, there are %s", name,
 				strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
-		if limit.off() {
+		if rate == (limit.Rate{}) {
 			continue
 		}
-		if limit.Count < 1 || limit.Count > maxLimitCount || limit.Per < time.Duration(limit.Count) {
-			return limiters{}, fmt.Errorf("PICTOR_LIMIT_%s: %d in %s is no limit", name, limit.Count, limit.Per)
+		if rate.Off() {
+			return limiters{}, fmt.Errorf("PICTOR_LIMIT_%s: %d in %s is no limit", name, rate.Count, rate.Per)
 		}
-		ls.byName[name] = &limiter{limit: limit, whole: map[limitKey]time.Time{}}
+		ls.byName[name] = &limiter{rate: rate, marks: map[limitKey]limit.Mark{}}
 	}
 	return ls, nil
 }
@@ -122,17 +69,34 @@ type claim struct{ limit, key string }
 
 // take counts one event under each claim, or under none and gives a RateLimited error.
 func (ls limiters) take(claims ...claim) error {
-	now := ls.now()
 	for i, cl := range claims {
-		wait := ls.byName[cl.limit].take(cl.key, now)
-		if wait == 0 {
-			continue
+		if _, err := ls.takeOne(cl); err != nil {
+			ls.giveBack(claims[:i]...)
+			return err
 		}
-		ls.giveBack(claims[:i]...)
-		return &Error{Kind: RateLimited, RetryAfter: wait,
-			Message: fmt.Sprintf("too many requests, try again in %d s", int(math.Ceil(wait.Seconds())))}
 	}
 	return nil
+}
+
+// takeOne counts one event and tells how the claimant stands, also with the RateLimited error. The Pace is zero where
+// there is no limit.
+func (ls limiters) takeOne(cl claim) (limit.Pace, error) {
+	pace := ls.byName[cl.limit].take(cl.key, ls.now())
+	if !pace.Refused() {
+		return pace, nil
+	}
+	return pace, &Error{Kind: RateLimited, RetryAfter: pace.Wait,
+		Message: fmt.Sprintf("too many requests, try again in %d s", int(math.Ceil(pace.Wait.Seconds())))}
+}
+
+// AllowCall counts one call under a named limit: of the account where who is known, of the client's address where not. It
+// tells how they stand, also with the RateLimited error.
+func (c *Core) AllowCall(name string, who Principal, from Client) (limit.Pace, error) {
+	key := who.Account.ID
+	if key == "" {
+		key = from.limitKey()
+	}
+	return c.limits.takeOne(claim{name, key})
 }
 
 // giveBack undoes a take.
@@ -148,35 +112,30 @@ const maxLimitKeys = 100_000
 // limitKey is the hash of a key, so that long keys take no more room.
 type limitKey = [sha256.Size]byte
 
-// limiter is the generic cell rate algorithm: of each key it knows only when its allowance is whole again, and a key
-// whose time has passed is as good as unknown. A nil limiter allows everything.
+// limiter keeps the marks of those whom one limit counts. A mark whose time has passed is as good as none. A nil limiter
+// allows everything.
 type limiter struct {
-	limit Limit
+	rate limit.Rate
 
 	mu    sync.Mutex // never held across I/O
-	whole map[limitKey]time.Time
+	marks map[limitKey]limit.Mark
 }
 
-// take counts an event, or gives how long to wait until one would be allowed.
-func (l *limiter) take(key string, now time.Time) (wait time.Duration) {
+// take counts an event, unless the Pace says that it is refused.
+func (l *limiter) take(key string, now time.Time) limit.Pace {
 	if l == nil {
-		return 0
+		return limit.Pace{}
 	}
 	k := sha256.Sum256([]byte(key))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	whole, known := l.whole[k]
+	mark, known := l.marks[k]
 	if !known {
 		l.makeRoomLocked(now)
 	}
-	if whole.Before(now) {
-		whole = now
-	}
-	if wait = whole.Sub(now) - time.Duration(l.limit.Count-1)*l.interval(); wait > 0 {
-		return wait
-	}
-	l.whole[k] = whole.Add(l.interval())
-	return 0
+	mark, pace := l.rate.Take(mark, now)
+	l.marks[k] = mark
+	return pace
 }
 
 func (l *limiter) giveBack(key string) {
@@ -186,13 +145,10 @@ func (l *limiter) giveBack(key string) {
 	k := sha256.Sum256([]byte(key))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if whole, known := l.whole[k]; known {
-		l.whole[k] = whole.Add(-l.interval())
+	if mark, known := l.marks[k]; known {
+		l.marks[k] = l.rate.Give(mark)
 	}
 }
-
-// interval is the time in which one event of the allowance comes back.
-func (l *limiter) interval() time.Duration { return l.limit.Per / time.Duration(l.limit.Count) }
 
 // makeRoomLocked looks at a few keys, which Go's maps give in random order: the idle ones go, and if the map is full
 // nevertheless, the one nearest to idle. So the cost of a flood of addresses is bounded, and making the limiter forget
@@ -201,20 +157,20 @@ func (l *limiter) makeRoomLocked(now time.Time) {
 	const sample = 8
 	var next limitKey
 	seen := 0
-	for k, whole := range l.whole {
-		if !whole.After(now) {
-			delete(l.whole, k)
+	for k, mark := range l.marks {
+		if int64(mark) <= now.UnixNano() {
+			delete(l.marks, k)
 			continue
 		}
-		if seen == 0 || whole.Before(l.whole[next]) {
+		if seen == 0 || mark < l.marks[next] {
 			next = k
 		}
 		if seen++; seen == sample {
 			break
 		}
 	}
-	if len(l.whole) >= maxLimitKeys {
-		delete(l.whole, next)
+	if len(l.marks) >= maxLimitKeys {
+		delete(l.marks, next)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/pictor/pictor/origin"
 	"github.com/pictor/pictor/shared/delivery"
 	"github.com/pictor/pictor/shared/signing"
+	"github.com/pictor/pictor/shared/transform"
 	"github.com/pictor/pictor/shared/wire"
 )
 
@@ -49,7 +50,12 @@ func TestSignURL(t *testing.T) {
 	request, ok := b.parse(url)
 	wantEqual(t, ok, true)
 	wantEqual(t, request.Name, wire.Name{Namespace: wire.NamespaceCloud, Name: "private/contract-001"})
-	wantEqual(t, request.Spec.Width, 1200)
+	spec, err := request.Settle(false, nil, transform.Source{Format: transform.JPEG, Width: 3000, Height: 2000, Frames: 1},
+		transform.Accept{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEqual(t, spec.Width, 1200)
 	wantEqual(t, request.Signature.Fields.Expires, expires.Unix())
 	wantEqual(t, expires, b.clock.Now().Add(90*time.Second).Truncate(time.Second))
 
@@ -66,7 +72,7 @@ func TestSignURL(t *testing.T) {
 	}
 
 	url, expires = sign("", 0)
-	if request, ok := b.parse(url); !ok || request.Transformed {
+	if request, ok := b.parse(url); !ok || !request.Plain() {
 		t.Errorf("plain: %+v, %v", request, ok)
 	}
 	wantEqual(t, expires, b.clock.Now().Add(time.Hour).Truncate(time.Second))

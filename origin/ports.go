@@ -33,11 +33,21 @@ type ReadTx interface {
 	Session(hash string) (Session, error)
 
 	APIKey(id string) (APIKey, error)
-	APIKeys(account string) ([]APIKey, error) // newest first
+	APIKeyByHash(family string, secretHash []byte) (APIKey, error)
+	APIKeys(account string) ([]APIKey, error) // newest first, of all families
+
+	Preset(id string) (Preset, error)
+	Presets(account string) ([]Preset, error) // by name
 
 	Asset(id string) (Asset, error)
 	AssetByName(name wire.Name) (Asset, error)
-	Assets(query AssetQuery) ([]Asset, error) // newest first, see AssetQuery
+	AssetByPath(path wire.Name) (Asset, error)
+	AssetByStem(namespace, stem string) (Asset, error) // of the oldest path with the stem
+	Assets(query AssetQuery) ([]Asset, error)          // newest first, see AssetQuery
+	CountAssets(query AssetQuery) (int, error)         // without Limit, Offset and After
+	// Folders counts the assets with a path in or below each folder that is directly below the prefix: a folder with a
+	// slash at its end, or "". By name.
+	Folders(namespace, prefix string) ([]Folder, error)
 	Blob(digest string) (Blob, error)
 	BlobInUse(digest string) (bool, error) // whether an asset refers to it
 
@@ -65,6 +75,10 @@ type Tx interface {
 	CreateAPIKey(APIKey) error
 	UpdateAPIKey(APIKey) error
 
+	CreatePreset(Preset) error
+	UpdatePreset(Preset) error
+	DeletePreset(id string) error
+
 	// PutBlob records the blob, or leaves the record that is there. Reference counts follow from assets.
 	PutBlob(Blob) error
 	// ReleaseBlob notes when an asset let go of the blob; a blob without a record is no error.
@@ -81,6 +95,8 @@ type Tx interface {
 	Change(name wire.Name) (uint64, error)
 	// AddUsage counts a batch once; false when its id has been seen.
 	AddUsage(wire.UsageBatch) (bool, error)
+	// AddActivity counts what an account did on a day, UTC.
+	AddActivity(account string, day time.Time, did Activity) error
 	PutSetting(key string, value []byte) error
 }
 
@@ -123,6 +139,13 @@ type BlobReader interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64
+}
+
+// Fetcher gets what is behind a URL that a client names. It connects to public addresses only, and keeps to limits of
+// size, time and redirects. Errors are of Kind Invalid (no such URL, refused, or no answer worth having) or TooLarge.
+type Fetcher interface {
+	// Fetch gives the body, which the caller closes, and the file name that the URL ends in.
+	Fetch(ctx context.Context, url string) (body io.ReadCloser, filename string, err error)
 }
 
 // Probe works out what an uploaded file is by walking its container to the end, decoding no pixels. Errors are of Kind

@@ -9,6 +9,8 @@ import (
 	"io"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pictor/pictor/shared/delivery"
 	"github.com/pictor/pictor/shared/wire"
@@ -37,6 +39,9 @@ func (c *Core) Receive(ctx context.Context, who Principal, filename string, body
 	if who.Account.ID == "" {
 		return nil, Errorf(Unauthenticated, "uploads need an account")
 	}
+	if err := who.mustWrite(); err != nil {
+		return nil, err
+	}
 	staging, err := c.cfg.Blobs.Stage(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("stage an upload: %w", err)
@@ -59,6 +64,22 @@ func (c *Core) Receive(ctx context.Context, who Principal, filename string, body
 		return nil, err
 	}
 	return &Received{Source: src, Filename: filename, staging: staging}, nil
+}
+
+// ReceiveURL is Receive for what is behind a URL that a client names.
+func (c *Core) ReceiveURL(ctx context.Context, who Principal, url string) (*Received, error) {
+	if err := who.mustWrite(); err != nil {
+		return nil, err
+	}
+	if c.cfg.Fetch == nil {
+		return nil, Errorf(Invalid, "importing from URLs is switched off")
+	}
+	body, filename, err := c.cfg.Fetch.Fetch(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return c.Receive(ctx, who, filename, body)
 }
 
 // fill copies the body into the staging.
@@ -174,26 +195,39 @@ func (c *Core) CreateAsset(ctx context.Context, who Principal, r *Received, fiel
 	if err := fields.parse(); err != nil {
 		return Asset{}, false, err
 	}
-	digest := r.Source.Digest
-	c.digests.of(digest).RLock()
-	defer c.digests.of(digest).RUnlock()
-	if err := r.staging.Commit(ctx, digest); err != nil {
-		return Asset{}, false, fmt.Errorf("keep an upload: %w", err)
-	}
-	err = c.cfg.Store.Update(ctx, func(tx Tx) error {
-		if err := tx.PutBlob(Blob{Digest: digest, Source: r.Source, CreatedAt: c.cfg.Now()}); err != nil {
-			return err
-		}
+	err = c.keep(ctx, who, r, func(tx Tx) error {
 		if asset, created, err = c.place(tx, who, r, fields); err != nil {
 			return err
 		}
-		_, err = tx.Change(asset.Name)
-		return err
+		return announce(tx, asset)
 	})
 	if err != nil {
 		return Asset{}, false, err
 	}
 	return asset, created, nil
+}
+
+// keep makes the upload's bytes durable, then runs the transaction that refers to them.
+func (c *Core) keep(ctx context.Context, who Principal, r *Received, refer func(Tx) error) error {
+	if err := who.mustWrite(); err != nil {
+		return err
+	}
+	digest := r.Source.Digest
+	c.digests.of(digest).RLock()
+	defer c.digests.of(digest).RUnlock()
+	if err := r.staging.Commit(ctx, digest); err != nil {
+		return fmt.Errorf("keep an upload: %w", err)
+	}
+	return c.cfg.Store.Update(ctx, func(tx Tx) error {
+		now := c.cfg.Now()
+		if err := tx.PutBlob(Blob{Digest: digest, Source: r.Source, CreatedAt: now}); err != nil {
+			return err
+		}
+		if err := refer(tx); err != nil {
+			return err
+		}
+		return tx.AddActivity(who.Account.ID, now, Activity{Uploads: 1})
+	})
 }
 
 func (f *AssetFields) parse() (err error) {
@@ -224,7 +258,11 @@ func (c *Core) place(tx Tx, who Principal, r *Received, fields AssetFields) (ass
 	before, err := tx.AssetByName(cloudName(fields.PublicID))
 	switch {
 	case KindOf(err) == NotFound:
-		asset := c.newAsset(who, r, fields)
+		asset := c.newAsset(who, r, cloudName(fields.PublicID), fields.Visibility)
+		asset.Folder, asset.Tags = fields.Folder, fields.Tags
+		if err := who.Account.Plan.mayShow(asset.Visibility); err != nil {
+			return Asset{}, false, err
+		}
 		return asset, true, tx.CreateAsset(asset)
 	case err != nil:
 		return Asset{}, false, err
@@ -234,19 +272,39 @@ func (c *Core) place(tx Tx, who Principal, r *Received, fields AssetFields) (ass
 	if err := who.mustOwn(before); err != nil {
 		return Asset{}, false, err
 	}
+	if fields.Visibility != "" && fields.Visibility != before.Visibility {
+		if err := who.Account.Plan.mayShow(fields.Visibility); err != nil {
+			return Asset{}, false, err
+		}
+	}
 	asset, err = c.replace(tx, before, r, fields)
 	return asset, false, err
 }
 
-func (c *Core) newAsset(who Principal, r *Received, fields AssetFields) Asset {
+// newAsset is the asset of an upload; it is public unless it is said to be private.
+func (c *Core) newAsset(who Principal, r *Received, name wire.Name, visibility string) Asset {
 	now := c.cfg.Now()
-	asset := Asset{ID: c.newID(), Account: who.Account.ID, Name: cloudName(fields.PublicID), Folder: fields.Folder,
-		Tags: fields.Tags, Visibility: fields.Visibility, Version: 1, Digest: r.Source.Digest, CreatedAt: now,
-		UpdatedAt: now, Source: r.Source}
+	asset := Asset{ID: c.newID(), Account: who.Account.ID, Name: name, Filename: clipText(r.Filename, maxFilenameChars),
+		Visibility: visibility, Version: 1, Digest: r.Source.Digest, CreatedAt: now, UpdatedAt: now, Source: r.Source}
 	if asset.Visibility == "" {
 		asset.Visibility = wire.Public
 	}
 	return asset
+}
+
+// maxFilenameChars of what a client calls a file are kept.
+const maxFilenameChars = 255
+
+// clipText makes plain text of at most limit characters of whatever was sent.
+func clipText(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, text)
+	runes := []rune(text)
+	return string(runes[:min(len(runes), limit)])
 }
 
 // replace puts new bytes under the name of an asset. An empty visibility stays what it was: a private asset must not

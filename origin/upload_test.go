@@ -108,7 +108,7 @@ func TestCreateAsset(t *testing.T) {
 	}
 	now := b.clock.Now()
 	want := origin.Asset{ID: asset.ID, Account: ann.Account.ID, Name: wire.Name{Namespace: "cloud", Name: "marketing/hero"},
-		Folder: "campaigns/2026", Tags: []string{"hero", "homepage", "été"}, Visibility: wire.Private, Version: 1,
+		Filename: "photo.jpg", Folder: "campaigns/2026", Tags: []string{"hero", "homepage", "été"}, Visibility: wire.Private, Version: 1,
 		Digest: hex.EncodeToString(sum("img:hero")), CreatedAt: now, UpdatedAt: now, Source: asset.Source}
 	wantEqual(t, asset, want)
 	found, err := b.FindAsset(t.Context(), ann, "marketing/hero")

@@ -13,17 +13,31 @@ type UsageSummary struct {
 	StorageBytes   int64 // of the originals, each asset counted in full
 	Requests       int64
 	BandwidthBytes int64
+	Renders        int64 // answers that had to be rendered
+	Activity
+}
+
+// Activity is what an account did itself.
+type Activity struct {
+	Uploads int64
+	Calls   int64 // with API keys
 }
 
 // Usage sums what one stores now, and what was delivered of it since periodStart, the beginning of this calendar month
 // in UTC; everybody's with all, which is for administrators.
 func (c *Core) Usage(ctx context.Context, who Principal, all bool) (sum UsageSummary, periodStart time.Time, err error) {
+	if err := who.mustRead(); err != nil {
+		return UsageSummary{}, time.Time{}, err
+	}
 	account := who.Account.ID
 	if all {
 		if err := who.mustBeAdmin(); err != nil {
 			return UsageSummary{}, time.Time{}, err
 		}
 		account = ""
+	}
+	if err := c.FlushUses(ctx); err != nil {
+		return UsageSummary{}, time.Time{}, err
 	}
 	now := c.cfg.Now().UTC()
 	periodStart = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
@@ -32,6 +46,18 @@ func (c *Core) Usage(ctx context.Context, who Principal, all bool) (sum UsageSum
 		return err
 	})
 	return sum, periodStart, err
+}
+
+// Lifetime sums up one's own usage since the beginning.
+func (c *Core) Lifetime(ctx context.Context, who Principal) (sum UsageSummary, err error) {
+	if err := who.mustRead(); err != nil {
+		return UsageSummary{}, err
+	}
+	err = c.cfg.Store.View(ctx, func(tx ReadTx) (err error) {
+		sum, err = tx.Usage(who.Account.ID, time.Time{})
+		return err
+	})
+	return sum, err
 }
 
 const (
@@ -66,8 +92,10 @@ func checkUsage(e wire.Usage) error {
 	if _, err := time.Parse(time.DateOnly, e.Day); err != nil {
 		return Errorf(Invalid, "usage on %q, which is no day", e.Day)
 	}
-	if e.Requests < 0 || e.Bytes < 0 || e.Requests > maxUsageQuantity || e.Bytes > maxUsageQuantity {
-		return Errorf(Invalid, "usage out of range")
+	for _, quantity := range []int64{e.Requests, e.Bytes, e.Renders} {
+		if quantity < 0 || quantity > maxUsageQuantity {
+			return Errorf(Invalid, "usage out of range")
+		}
 	}
 	return nil
 }

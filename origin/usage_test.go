@@ -19,7 +19,7 @@ func TestUsage(t *testing.T) {
 	batch := wire.UsageBatch{ID: "e1-1", Edge: "e1", Entries: []wire.Usage{
 		{Account: ann.Account.ID, Day: "2036-02-29", Requests: 100, Bytes: 1000},
 		{Account: ann.Account.ID, Day: "2036-03-01", Requests: 1, Bytes: 10},
-		{Account: ann.Account.ID, Day: "2036-03-31", Requests: 2, Bytes: 20},
+		{Account: ann.Account.ID, Day: "2036-03-31", Requests: 2, Bytes: 20, Renders: 5},
 		{Account: bob.Account.ID, Day: "2036-03-31", Requests: 4, Bytes: 40},
 	}}
 	for range 3 { // an edge that heard no answer sends it again
@@ -37,10 +37,13 @@ func TestUsage(t *testing.T) {
 		wantEqual(t, start, time.Date(2036, now.Month(), 1, 0, 0, 0, 0, time.UTC))
 		return sum
 	}
-	wantEqual(t, usage(ann, false), origin.UsageSummary{Assets: 2, StorageBytes: 18, Requests: 3, BandwidthBytes: 30})
-	wantEqual(t, usage(bob, false), origin.UsageSummary{Assets: 1, StorageBytes: 5, Requests: 4, BandwidthBytes: 40})
+	wantEqual(t, usage(ann, false), origin.UsageSummary{Assets: 2, StorageBytes: 18, Requests: 3, BandwidthBytes: 30, Renders: 5,
+		Activity: origin.Activity{Uploads: 2}})
+	wantEqual(t, usage(bob, false), origin.UsageSummary{Assets: 1, StorageBytes: 5, Requests: 4, BandwidthBytes: 40,
+		Activity: origin.Activity{Uploads: 1}})
 	wantEqual(t, usage(b.admin, false), origin.UsageSummary{})
-	wantEqual(t, usage(b.admin, true), origin.UsageSummary{Assets: 3, StorageBytes: 23, Requests: 7, BandwidthBytes: 70})
+	wantEqual(t, usage(b.admin, true), origin.UsageSummary{Assets: 3, StorageBytes: 23, Requests: 7, BandwidthBytes: 70,
+		Renders: 5, Activity: origin.Activity{Uploads: 3}})
 	_, _, err := b.Usage(t.Context(), ann, true)
 	wantKind(t, err, origin.Forbidden)
 	b.clock.pass(time.Second) // April
@@ -59,7 +62,7 @@ func TestRecordUsageRefuses(t *testing.T) {
 		{Entries: []wire.Usage{good}}, {ID: strings.Repeat("x", 101)}, {ID: "many", Entries: make([]wire.Usage, 10_001)},
 		entry(func(e *wire.Usage) { e.Account = "" }), entry(func(e *wire.Usage) { e.Day = "yesterday" }),
 		entry(func(e *wire.Usage) { e.Day = "2026-02-30" }), entry(func(e *wire.Usage) { e.Requests = -1 }),
-		entry(func(e *wire.Usage) { e.Bytes = -1 }), entry(func(e *wire.Usage) { e.Bytes = 1<<63 - 1 }),
+		entry(func(e *wire.Usage) { e.Bytes = -1 }), entry(func(e *wire.Usage) { e.Renders = -1 }), entry(func(e *wire.Usage) { e.Bytes = 1<<63 - 1 }),
 	} {
 		wantKind(t, b.RecordUsage(t.Context(), batch), origin.Invalid)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/pictor/pictor/origin"
 	"github.com/pictor/pictor/origin/internal/blob/diskblob"
 	"github.com/pictor/pictor/origin/internal/config"
+	"github.com/pictor/pictor/origin/internal/fetchurl"
 	"github.com/pictor/pictor/origin/internal/probe"
 	"github.com/pictor/pictor/origin/internal/server"
 	"github.com/pictor/pictor/origin/internal/store/sqlstore"
@@ -48,9 +49,11 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Store:          store,
 		Blobs:          blobs,
 		Probe:          probe.Prober{},
+		Fetch:          fetchurl.New(fetchurl.Options{MaxBytes: cfg.MaxUploadBytes, Timeout: cfg.FetchTimeout, Allow: cfg.Allow}),
 		Limits:         cfg.Limits,
 		MaxUploadBytes: cfg.MaxUploadBytes,
 		SessionLife:    cfg.SessionLife,
+		Plan:           origin.Plan(cfg.DefaultPlan),
 		DeliveryURL:    cfg.DeliveryURL,
 		Log:            log,
 		BcryptCost:     cfg.BcryptCost,
@@ -68,6 +71,8 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Listen:         cfg.Listen,
 		OpsListen:      cfg.OpsListen,
 		EdgeListen:     cfg.EdgeListen,
+		Dialects:       cfg.Dialects,
+		Hosts:          cfg.Hosts,
 		DeliveryURL:    cfg.DeliveryURL,
 		PublicURL:      cfg.PublicURL,
 		Proxies:        cfg.Proxies,

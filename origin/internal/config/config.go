@@ -5,7 +5,9 @@ package config
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +15,8 @@ import (
 
 	"github.com/pictor/pictor/origin"
 	"github.com/pictor/pictor/origin/internal/api/kit"
+	"github.com/pictor/pictor/origin/internal/fetchurl"
+	"github.com/pictor/pictor/origin/internal/server"
 )
 
 // Serve is the configuration of «pictor-origin serve».
@@ -29,6 +33,14 @@ type Serve struct {
 	PublicURL      string   `env:"PICTOR_PUBLIC_URL" placeholder:"URL" help:"How browsers reach this origin; with https cookies become Secure. Default: as requests say."`
 	TrustedProxies []string `env:"PICTOR_TRUSTED_PROXIES" placeholder:"RANGE" help:"Addresses or ranges whose X-Forwarded-For and -Proto are believed. Default: none."`
 
+	Dialects     []string `default:"imgcloud,imgsrc" env:"PICTOR_DIALECTS" help:"The HTTP APIs to answer, see docs/dialects.md."`
+	HostImgCloud string   `env:"PICTOR_HOST_IMGCLOUD" placeholder:"HOST" help:"Virtual host where img-cloud answers alone. Default: by route."`
+	HostImgSrc   string   `env:"PICTOR_HOST_IMGSRC" placeholder:"HOST" help:"Virtual host where img-src answers alone. Default: by route."`
+	DefaultPlan  string   `default:"pro" enum:"free,pro" env:"PICTOR_DEFAULT_PLAN" help:"Plan of new accounts: free or pro."`
+
+	FetchTimeout time.Duration `default:"30s" env:"PICTOR_FETCH_TIMEOUT" help:"How long an import from a URL may take."`
+	FetchAllow   []string      `env:"PICTOR_FETCH_ALLOW" placeholder:"RANGE" help:"Addresses or ranges that imports may connect to although they are not public. Dangerous: whoever may upload reaches what is there."`
+
 	MaxUploadBytes int64             `default:"104857600" env:"PICTOR_MAX_UPLOAD_BYTES" help:"Largest upload."`
 	SessionLife    time.Duration     `default:"168h" env:"PICTOR_SESSION_LIFE" help:"How long a sign-in lasts."`
 	BcryptCost     int               `default:"12" env:"PICTOR_BCRYPT_COST" help:"Cost of password hashes, 10 to 16; one more doubles it."`
@@ -44,6 +56,9 @@ type Serve struct {
 
 	Limits  origin.Limits `kong:"-"` // Limit and the variables over the defaults
 	Proxies kit.Proxies   `kong:"-"` // TrustedProxies, parsed
+
+	Allow []netip.Prefix    `kong:"-"` // FetchAllow, parsed
+	Hosts map[string]string `kong:"-"` // virtual hosts by dialect
 }
 
 // commands is the command line.
@@ -95,6 +110,15 @@ func (s *Serve) check(environ []string) (err error) {
 	if s.Proxies, err = kit.ParseProxies(s.TrustedProxies); err != nil {
 		return fmt.Errorf("PICTOR_TRUSTED_PROXIES: %w", err)
 	}
+	if s.Allow, err = fetchurl.ParseAllow(s.FetchAllow); err != nil {
+		return fmt.Errorf("PICTOR_FETCH_ALLOW: %w", err)
+	}
+	if s.FetchTimeout < time.Second {
+		return fmt.Errorf("PICTOR_FETCH_TIMEOUT: must be at least 1s, got %s", s.FetchTimeout)
+	}
+	if err := s.checkDialects(); err != nil {
+		return err
+	}
 	if s.MaxUploadBytes < 1 {
 		return fmt.Errorf("PICTOR_MAX_UPLOAD_BYTES: must be at least 1, got %d", s.MaxUploadBytes)
 	}
@@ -112,6 +136,32 @@ func (s *Serve) check(environ []string) (err error) {
 	}
 	s.Limits, err = limits(environ, s.Limit)
 	return err
+}
+
+func (s *Serve) checkDialects() error {
+	for _, name := range s.Dialects {
+		if !slices.Contains(server.Dialects, name) {
+			return fmt.Errorf("PICTOR_DIALECTS: there is no dialect %q, there are %s", name,
+				strings.Join(server.Dialects, ", "))
+		}
+	}
+	if len(s.Dialects) == 0 {
+		return fmt.Errorf("PICTOR_DIALECTS: at least one must be named")
+	}
+	s.Hosts = map[string]string{}
+	for name, host := range map[string]string{server.ImgCloud: s.HostImgCloud, server.ImgSrc: s.HostImgSrc} {
+		if host == "" {
+			continue
+		}
+		if strings.ContainsAny(host, ":/ ") {
+			return fmt.Errorf("PICTOR_HOST_%s: must be a host name without port, got %q", strings.ToUpper(name), host)
+		}
+		s.Hosts[name] = host
+	}
+	if s.HostImgCloud != "" && strings.EqualFold(s.HostImgCloud, s.HostImgSrc) {
+		return fmt.Errorf("PICTOR_HOST_IMGSRC: two dialects cannot share the host %q", s.HostImgSrc)
+	}
+	return nil
 }
 
 // baseURL wants scheme://host, and a path if it must be, without a trailing slash.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pictor/pictor/origin"
+	"github.com/pictor/pictor/shared/limit"
 )
 
 func parse(t *testing.T, environ []string, args ...string) (*Serve, error) {
@@ -25,7 +26,8 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Serve{Listen: "127.0.0.1:8080", OpsListen: "127.0.0.1:9080", EdgeListen: "127.0.0.1:10080",
-		Data: "./data/origin", DeliveryURL: "http://127.0.0.1:8081", MaxUploadBytes: 100 << 20,
+		Data: "./data/origin", DeliveryURL: "http://127.0.0.1:8081", Dialects: []string{"imgcloud", "imgsrc"}, Hosts: map[string]string{},
+		DefaultPlan: "pro", FetchTimeout: 30 * time.Second, MaxUploadBytes: 100 << 20,
 		SessionLife: 7 * 24 * time.Hour, BcryptCost: 12, AdminEmail: "admin@pictor.local", DrainWait: 20 * time.Second,
 		LogLevel: "info", LogFormat: "text", Limits: origin.DefaultLimits()}
 	if diff := cmp.Diff(want, s); diff != "" {
@@ -45,7 +47,8 @@ func TestFlagsWinOverVariables(t *testing.T) {
 	if s.Listen != "127.0.0.1:2" || s.DeliveryURL != "https://edge.example.com" || len(s.Proxies) != 2 {
 		t.Errorf("got %+v", s)
 	}
-	want := origin.Limits{"UPLOAD_IP": {Count: 2, Per: time.Hour}, "LOGIN_IP": {}, "LOGIN_EMAIL": {}}
+	want := origin.DefaultLimits()
+	want["UPLOAD_IP"], want["LOGIN_IP"], want["LOGIN_EMAIL"] = limit.Rate{Count: 2, Per: time.Hour}, limit.Rate{}, limit.Rate{}
 	if diff := cmp.Diff(want, s.Limits); diff != "" {
 		t.Error(diff)
 	}
@@ -56,6 +59,12 @@ func TestErrorsNameTheKnob(t *testing.T) {
 		environ, args []string
 		says          string
 	}{
+		{nil, []string{"--dialects=imgsrc,imgcloth"}, `PICTOR_DIALECTS: there is no dialect "imgcloth"`},
+		{nil, []string{"--host-img-src=http://a"}, "PICTOR_HOST_IMGSRC: must be a host name"},
+		{nil, []string{"--host-img-src=a.org", "--host-img-cloud=A.org"}, "PICTOR_HOST_IMGSRC: two dialects cannot share"},
+		{nil, []string{"--fetch-allow=localhost"}, `PICTOR_FETCH_ALLOW: "localhost" is neither`},
+		{nil, []string{"--fetch-timeout=1ms"}, "PICTOR_FETCH_TIMEOUT: must be at least 1s"},
+		{nil, []string{"--default-plan=gold"}, "--default-plan"},
 		{nil, []string{"--max-upload-bytes=0"}, "PICTOR_MAX_UPLOAD_BYTES: must be at least 1, got 0"},
 		{nil, []string{"--max-upload-bytes=lots"}, "--max-upload-bytes"},
 		{nil, []string{"--delivery-url=edge:8081"}, "PICTOR_DELIVERY_URL: must be a URL"},
@@ -67,7 +76,7 @@ func TestErrorsNameTheKnob(t *testing.T) {
 		{nil, []string{"--drain-wait=-1s"}, "PICTOR_ORIGIN_DRAIN_WAIT: must not be negative"},
 		{nil, []string{"--log-level=loud"}, "--log-level"},
 		{nil, []string{"--limit=UPLOAD_IP=many"}, "PICTOR_LIMIT_UPLOAD_IP: must be"},
-		{nil, []string{"--limit=UPLOADS=1/m"}, "PICTOR_LIMIT_UPLOADS: no such limit, there are LOGIN_EMAIL, LOGIN_IP, UPLOAD_IP"},
+		{nil, []string{"--limit=UPLOADS=1/m"}, "PICTOR_LIMIT_UPLOADS: no such limit, there are IMGSRC_FREE, IMGSRC_IP"},
 		{[]string{"PICTOR_LIMIT_UPLOADIP=1/m"}, nil, "PICTOR_LIMIT_UPLOADIP: no such limit"},
 		{[]string{"PICTOR_LIMIT_LOGIN_IP="}, nil, "PICTOR_LIMIT_LOGIN_IP: must be"},
 		{nil, []string{"--cluster-key=a", "--cluster-key-file=b"}, "PICTOR_CLUSTER_KEY: must not be set together"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pictor/pictor/origin"
+	"github.com/pictor/pictor/shared/limit"
 )
 
 const limitKnob = "PICTOR_LIMIT_"
@@ -36,11 +37,11 @@ func setLimit(table origin.Limits, name, text string) error {
 		return fmt.Errorf("%s%s: no such limit, there are %s", limitKnob, name,
 			strings.Join(slices.Sorted(maps.Keys(table)), ", "))
 	}
-	limit, err := origin.ParseLimit(text)
+	rate, err := limit.Parse(text)
 	if err != nil {
 		return fmt.Errorf("%s%s: %w", limitKnob, name, err)
 	}
-	table[name] = limit
+	table[name] = rate
 	return nil
 }
 

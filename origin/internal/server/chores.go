@@ -11,17 +11,31 @@ const (
 	blobGrace = time.Hour
 )
 
+// usesEvery is how long the use of an API key may wait to be written.
+const usesEvery = time.Minute
+
 // chores cleans up from time to time until ctx ends.
 func (s *Server) chores(ctx context.Context) {
-	tick := time.NewTicker(choreEvery)
-	defer tick.Stop()
+	clean, write := time.NewTicker(choreEvery), time.NewTicker(usesEvery)
+	defer clean.Stop()
+	defer write.Stop()
+	s.clean(ctx)
 	for {
-		s.clean(ctx)
 		select {
-		case <-tick.C:
+		case <-clean.C:
+			s.clean(ctx)
+		case <-write.C:
+			s.writeUses(ctx)
 		case <-ctx.Done():
+			s.writeUses(context.WithoutCancel(ctx))
 			return
 		}
+	}
+}
+
+func (s *Server) writeUses(ctx context.Context) {
+	if err := s.cfg.Core.FlushUses(ctx); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Error("write the use of API keys", "error", err)
 	}
 }
 

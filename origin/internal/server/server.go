@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,11 +31,18 @@ type Config struct {
 
 	Listen, OpsListen, EdgeListen string // addresses; port 0 is a free one
 
-	DeliveryURL    string // absolute, without a trailing slash
-	PublicURL      string // the same; "" when unknown
+	Dialects       []string          // names of those that are spoken; nil: all
+	Hosts          map[string]string // virtual hosts of dialects, by name; a dialect may have none
+	DeliveryURL    string            // absolute, without a trailing slash
+	PublicURL      string            // the same; "" when unknown
 	Proxies        kit.Proxies
-	MaxUploadBytes int64         // the core's
-	DrainWait      time.Duration // for running requests, once told to stop
+	MaxUploadBytes int64            // the core's
+	DrainWait      time.Duration    // for running requests, once told to stop
+	Now            func() time.Time // nil: time.Now
+}
+
+func (c Config) speaks(dialect string) bool {
+	return c.Dialects == nil || slices.Contains(c.Dialects, dialect)
 }
 
 // Server is an origin that listens.

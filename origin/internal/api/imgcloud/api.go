@@ -78,6 +78,15 @@ func (a *API) Mount(router chi.Router) {
 	}
 }
 
+// Claims reports whether the credentials of a request are this dialect's.
+func Claims(r *http.Request) bool {
+	if lines, ok := r.Header["Authorization"]; ok {
+		_, _, ok := parseAPIKey(lines)
+		return ok
+	}
+	return kit.SessionToken(r) != ""
+}
+
 func (a *API) serve(needs access, handle handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, err := a.authenticate(r, needs)
@@ -100,7 +109,7 @@ func (a *API) authenticate(r *http.Request, needs access) (origin.Principal, err
 	if err != nil {
 		return origin.Principal{}, err
 	}
-	noteWho(r, who)
+	kit.NoteWho(r, who)
 	if needs == session && who.SessionID == "" {
 		return origin.Principal{}, origin.Errorf(origin.Forbidden, "only a browser session may do this, not an API key")
 	}

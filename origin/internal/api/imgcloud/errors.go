@@ -3,11 +3,7 @@ package imgcloud
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"math"
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/pictor/pictor/origin"
 	"github.com/pictor/pictor/origin/internal/api/kit"
@@ -27,20 +23,17 @@ var statuses = [...]int{
 	origin.Unavailable:     http.StatusServiceUnavailable,
 }
 
-// statusGone marks, in logs and metrics, a request whose client did not wait for the answer.
-const statusGone = 499
-
 // Fail answers with an error of the dialect: a status and {"error": message}. Causes go to the log only.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	kit.NoteError(r, err)
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		w.WriteHeader(statusGone)
+		w.WriteHeader(kit.StatusGone)
 		return
 	}
 	kind, message := origin.KindOf(err), "internal error"
 	if e, ok := errors.AsType[*origin.Error](err); ok && kind != origin.Internal {
 		message = e.Message
-		setRetryAfter(w, e.RetryAfter)
+		kit.SetRetryAfter(w, e.RetryAfter)
 	}
 	if kind == origin.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "ApiKey")
@@ -64,18 +57,4 @@ func writeError(w http.ResponseWriter, status int, message string) {
 
 type errorBody struct {
 	Error string `json:"error"`
-}
-
-// setRetryAfter rounds up: who comes back when told to must not be refused again.
-func setRetryAfter(w http.ResponseWriter, wait time.Duration) {
-	if wait > 0 {
-		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
-	}
-}
-
-func noteWho(r *http.Request, who origin.Principal) {
-	kit.Note(r, slog.String("account", who.Account.ID))
-	if who.KeyID != "" {
-		kit.Note(r, slog.String("api_key", who.KeyID))
-	}
 }

@@ -47,13 +47,8 @@ func lifetime(seconds *int64) time.Duration {
 	return time.Duration(*seconds) * time.Second
 }
 
-// deliver sends the client on to an edge: pictures are delivered there, under the very same request target.
+// deliver sends the client on to an edge.
 func (a *API) deliver(w http.ResponseWriter, r *http.Request, _ origin.Principal) error {
-	target := r.RequestURI
-	if r.URL.IsAbs() { // GET http://host/path, as to a proxy
-		target = r.URL.RequestURI()
-	}
-	w.Header().Set("Location", a.DeliveryURL+target)
-	w.WriteHeader(http.StatusTemporaryRedirect)
+	kit.Redirect(a.DeliveryURL)(w, r)
 	return nil
 }

@@ -14,13 +14,14 @@ type userBody struct {
 	Email     string      `json:"email"`
 	Username  string      `json:"username"`
 	Role      origin.Role `json:"role"`
+	Plan      origin.Plan `json:"plan"`
 	Disabled  bool        `json:"disabled"`
 	CreatedAt stamp       `json:"created_at"`
 	UpdatedAt stamp       `json:"updated_at"`
 }
 
 func userOf(a origin.Account) userBody {
-	return userBody{a.ID, a.Email, a.Username, a.Role, a.Disabled, stamp(a.CreatedAt), stamp(a.UpdatedAt)}
+	return userBody{a.ID, a.Email, a.Username, a.Role, a.Plan, a.Disabled, stamp(a.CreatedAt), stamp(a.UpdatedAt)}
 }
 
 func (a *API) listUsers(w http.ResponseWriter, r *http.Request, who origin.Principal) error {
@@ -48,6 +49,7 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request, who origin.Prin
 		Username string      `json:"username"`
 		Password string      `json:"password"`
 		Role     origin.Role `json:"role"`
+		Plan     origin.Plan `json:"plan"`
 	}
 	if err := kit.ReadJSON(r, &in); err != nil {
 		return err
@@ -65,6 +67,7 @@ func (a *API) updateUser(w http.ResponseWriter, r *http.Request, who origin.Prin
 		Username *string      `json:"username"`
 		Password *string      `json:"password"`
 		Role     *origin.Role `json:"role"`
+		Plan     *origin.Plan `json:"plan"`
 		Disabled *bool        `json:"disabled"`
 	}
 	if err := kit.ReadJSON(r, &in); err != nil {

@@ -20,23 +20,31 @@ const MaxJSONBytes = 1 << 20
 // ReadJSON decodes the one JSON object in the body. Unknown keys, a key given twice, a second value, and anything but
 // application/json are refused, so that a misspelt field is never quietly lost.
 func ReadJSON(r *http.Request, into any) error {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" {
-		return origin.Errorf(origin.Unsupported, "Content-Type must be application/json")
-	}
-	text, err := readBody(r.Body, MaxJSONBytes)
+	text, err := readJSON(r)
 	if err != nil {
 		return err
 	}
 	return decode(text, into)
 }
 
-// ReadOptionalJSON is ReadJSON for calls that may come without a body.
+func readJSON(r *http.Request) ([]byte, error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return nil, origin.Errorf(origin.Unsupported, "Content-Type must be application/json")
+	}
+	return readBody(r.Body, MaxJSONBytes)
+}
+
+// ReadOptionalJSON is ReadJSON for calls that may come without a body. Some clients write null for one.
 func ReadOptionalJSON(r *http.Request, into any) error {
 	if r.ContentLength == 0 {
 		return nil
 	}
-	return ReadJSON(r, into)
+	text, err := readJSON(r)
+	if err != nil || string(bytes.TrimSpace(text)) == "null" {
+		return err
+	}
+	return decode(text, into)
 }
 
 func readBody(body io.Reader, limit int64) ([]byte, error) {

@@ -34,7 +34,9 @@ func (o *Observer) Observe(next http.Handler) http.Handler {
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // that of the connection's last answer
 		answer := &answer{ResponseWriter: w}
 		line := &notes{}
-		r = r.WithContext(context.WithValue(r.Context(), notesKey{}, line))
+		ctx := context.WithValue(r.Context(), notesKey{}, line)
+		ctx = context.WithValue(ctx, chi.RouteCtxKey, chi.NewRouteContext()) // the router that answers fills it in
+		r = r.WithContext(ctx)
 		defer func() {
 			o.finish(r, id, answer, line, time.Since(start))
 		}()

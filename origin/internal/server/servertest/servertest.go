@@ -39,6 +39,10 @@ type Options struct {
 	Proxies        kit.Proxies
 	PublicURL      string
 	DrainWait      time.Duration // 0: 5 s
+	Plan           origin.Plan   // of all accounts
+	Fetch          origin.Fetcher
+	Dialects       []string
+	Hosts          map[string]string
 }
 
 // Origin is a running origin.
@@ -77,7 +81,8 @@ func Start(t testing.TB, opt Options) *Origin {
 	var err error
 	o.Server, err = server.New(server.Config{Core: o.Core, Cluster: o.Cluster, Log: log, Listen: "127.0.0.1:0",
 		OpsListen: "127.0.0.1:0", EdgeListen: "127.0.0.1:0", DeliveryURL: DeliveryURL, PublicURL: opt.PublicURL,
-		Proxies: opt.Proxies, MaxUploadBytes: opt.MaxUploadBytes, DrainWait: opt.DrainWait})
+		Proxies: opt.Proxies, MaxUploadBytes: opt.MaxUploadBytes, DrainWait: opt.DrainWait, Now: o.Clock.Now,
+		Dialects: opt.Dialects, Hosts: opt.Hosts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +113,8 @@ func newCore(t testing.TB, dir string, o *Origin, opt Options, log *slog.Logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	core, err := origin.New(ctx, origin.Config{Store: store, Blobs: blobs, Probe: probe.Prober{}, Limits: opt.Limits,
+	core, err := origin.New(ctx, origin.Config{Store: store, Blobs: blobs, Probe: probe.Prober{}, Fetch: opt.Fetch,
+		Plan: opt.Plan, Limits: opt.Limits,
 		MaxUploadBytes: opt.MaxUploadBytes, DeliveryURL: DeliveryURL, Now: o.Clock.Now, Rand: newDice(), Log: log,
 		BcryptCost: bcrypt.MinCost})
 	if err != nil {

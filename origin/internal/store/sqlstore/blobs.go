@@ -1,28 +1,13 @@
 package sqlstore
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/pictor/pictor/origin"
-	"github.com/pictor/pictor/shared/wire"
 )
 
-// source is a wire.Source as a column holds it.
-type source struct{ s *wire.Source }
-
-// Scan implements sql.Scanner.
-func (c source) Scan(src any) error {
-	text, ok := src.(string)
-	if !ok {
-		return fmt.Errorf("a source is stored as %T", src)
-	}
-	return json.Unmarshal([]byte(text), c.s)
-}
-
 func scanBlob(row scanner) (b origin.Blob, err error) {
-	err = row.Scan(&b.Digest, source{&b.Source}, moment{&b.CreatedAt}, moment{&b.ReleasedAt})
+	err = row.Scan(&b.Digest, column{&b.Source}, moment{&b.CreatedAt}, moment{&b.ReleasedAt})
 	return b, err
 }
 
@@ -35,12 +20,8 @@ func (t *readTx) BlobInUse(digest string) (bool, error) {
 }
 
 func (t *writeTx) PutBlob(b origin.Blob) error {
-	text, err := json.Marshal(b.Source)
-	if err != nil {
-		return fmt.Errorf("encode source: %w", err)
-	}
 	return t.execAny(`INSERT INTO blobs (digest, bytes, source, created_at, released_at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (digest) DO NOTHING`, b.Digest, b.Source.Bytes, string(text), nanos(b.CreatedAt), nanos(b.ReleasedAt))
+		ON CONFLICT (digest) DO NOTHING`, b.Digest, b.Source.Bytes, column{b.Source}, nanos(b.CreatedAt), nanos(b.ReleasedAt))
 }
 
 func (t *writeTx) ReleaseBlob(digest string, at time.Time) error {

@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -144,4 +146,22 @@ func (m moment) Scan(src any) error {
 		*m.t = time.Unix(0, n).UTC()
 	}
 	return nil
+}
+
+// column is a value that is stored as JSON; to be scanned it holds a pointer.
+type column struct{ v any }
+
+// Value implements driver.Valuer.
+func (c column) Value() (driver.Value, error) {
+	text, err := json.Marshal(c.v)
+	return string(text), err
+}
+
+// Scan implements sql.Scanner.
+func (c column) Scan(src any) error {
+	text, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("JSON is stored as %T", src)
+	}
+	return json.Unmarshal([]byte(text), c.v)
 }
