@@ -11,33 +11,38 @@ const closedTickMS = 50
 
 // closed asks on every connection again as soon as it was answered.
 func (g *generator) closed() error {
-	begin := g.now() + g.plan.Warmup
-	end := begin + g.plan.Duration
-	measuring := false
 	for _, c := range g.all() {
 		if err := g.again(c, nil); err != nil {
 			return err
 		}
 	}
-	take := func(c *conn, err error) error {
-		if err == nil && measuring {
+	if err := g.turnUntil(g.now()+g.plan.Warmup, g.again); err != nil {
+		return err
+	}
+	if err := g.begin(g.now()); err != nil {
+		return err
+	}
+	end := g.firstAt + g.plan.Duration
+	measured := func(c *conn, err error) error {
+		if err == nil {
 			g.count(c, g.now())
 		}
 		return g.again(c, err)
 	}
+	if err := g.turnUntil(end, measured); err != nil {
+		return err
+	}
+	g.lastAt = max(g.lastAt, end) // an answer that never came must not shorten the measurement
+	return nil
+}
+
+func (g *generator) turnUntil(end time.Duration, ready func(*conn, error) error) error {
 	events := make([]unix.EpollEvent, g.plan.Conns)
-	for now := g.now(); now < end; now = g.now() {
-		if !measuring && now >= begin {
-			if err := g.begin(now); err != nil {
-				return err
-			}
-			measuring = true
-		}
-		if err := g.wait(events, closedTickMS, take); err != nil {
+	for g.now() < end {
+		if err := g.wait(events, closedTickMS, ready); err != nil {
 			return err
 		}
 	}
-	g.lastAt = max(g.lastAt, end) // an answer that never came must not shorten the measurement
 	return nil
 }
 

@@ -111,7 +111,7 @@ func recv(fd int, buf []byte, discard int) (int, error) {
 	if buf != nil {
 		at, size, flags = unsafe.Pointer(&buf[0]), uintptr(len(buf)), unix.MSG_DONTWAIT
 	}
-	// Raw, because it never blocks: the scheduler need not know, which would cost a tenth of the rate.
+	// Raw, because it never blocks: the scheduler need not know of it.
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(at), size, flags, 0, 0)
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
@@ -140,11 +140,11 @@ func readHead(head []byte, status int) (int64, error) {
 	if !ok {
 		return 0, errors.New("an answer without Content-Length")
 	}
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil || n < 0 {
+	n, err := strconv.ParseUint(string(value), 10, 63)
+	if err != nil {
 		return 0, fmt.Errorf("odd Content-Length %q", value)
 	}
-	return n, nil
+	return int64(n), nil
 }
 
 func statusOf(head []byte) (int, error) {

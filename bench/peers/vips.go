@@ -171,6 +171,8 @@ func renderBare(file string, j Job) ([]byte, error) {
 	switch j.Format {
 	case "jpeg":
 		return img.JpegsaveBuffer(&vips.JpegsaveBufferOptions{Q: j.Quality, OptimizeCoding: true, Keep: vips.KeepNone})
+	case "png":
+		return img.PngsaveBuffer(&vips.PngsaveBufferOptions{Compression: 3, Filter: vips.PngFilterUp, Keep: vips.KeepNone})
 	case "webp":
 		return img.WebpsaveBuffer(&vips.WebpsaveBufferOptions{Q: j.Quality, Effort: j.Effort, Keep: vips.KeepNone})
 	case "avif":

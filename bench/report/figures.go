@@ -38,6 +38,9 @@ func (f *Figures) Add(k Key, round int, value float64) {
 	f.rounds[k][round] = value
 }
 
+// Rounds are the values of a figure by their round.
+func (f *Figures) Rounds(k Key) map[int]float64 { return f.rounds[k] }
+
 // Samples are all values, in a fixed order.
 func (f *Figures) Samples() []Sample {
 	var all []Sample

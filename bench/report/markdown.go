@@ -30,7 +30,7 @@ type Doc struct {
 	Checks   []string // that the measurement itself is sound
 	Verdicts []Verdict
 	Tables   []Table
-	Plots    []string // file names, without extension
+	Plots    []Plot
 	Failures []Failure
 	Figures  *Figures
 }
@@ -46,7 +46,7 @@ func (d *Doc) Markdown(w io.Writer) error {
 		b.WriteString("\n" + d.table(t))
 	}
 	for _, p := range d.Plots {
-		fmt.Fprintf(&b, "\n![%s](%s.svg)\n", p, p)
+		fmt.Fprintf(&b, "\n![%s](%s.svg)\n", p.Title, p.File)
 	}
 	b.WriteString(d.failures())
 	list(&b, "Checks", d.Checks)

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// Write puts report.md and figures.json into a folder.
+// Write puts report.md, its plots and figures.json into a folder.
 func (d *Doc) Write(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
@@ -20,6 +20,11 @@ func (d *Doc) Write(folder string) error {
 	}
 	if err := os.WriteFile(filepath.Join(folder, "report.md"), text.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write report: %w", err)
+	}
+	for _, p := range d.Plots {
+		if err := p.save(folder); err != nil {
+			return err
+		}
 	}
 	return d.writeFigures(filepath.Join(folder, "figures.json"))
 }

@@ -40,7 +40,7 @@ type Bench struct {
 	Tables  []report.Table
 	Checks  []string
 	Notes   []string
-	Series  []report.Series
+	Plots   []report.Plot
 
 	places int
 }
@@ -96,13 +96,9 @@ func (b *Bench) edge(ctx context.Context, env ...string) (*stack.Stack, error) {
 	return s, nil
 }
 
-// pinnedEdge is one whose edge has a single core and whose origin has another.
+// pinnedEdge is one that will have a single core, see pin.
 func (b *Bench) pinnedEdge(ctx context.Context, env ...string) (*stack.Stack, error) {
-	s, err := b.edge(ctx, append(env, "GOMAXPROCS=1", "PICTOR_EDGE_WORKERS=2")...)
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
+	return b.edge(ctx, append(env, "GOMAXPROCS=1", "PICTOR_EDGE_WORKERS=2")...)
 }
 
 // pin binds the stack to its cores, after everything was rendered that needs them both.

@@ -71,6 +71,12 @@ func Hits(ctx context.Context, b *Bench) error {
 	})
 	h.wrk(ctx)
 	b.Tables = append(b.Tables, hitTables...)
+	bySize := hitTables[0]
+	bySize.Title, bySize.Cases = "Hits from memory, 64 connections, one core", []string{hit10k, hit100k, hit1m}
+	rates := report.FromTable(bySize, &b.Figures, "hits")
+	rates.LogY = true
+	b.Plots = append(b.Plots, rates)
+	h.latencies(ctx)
 	b.Checks = append(b.Checks, h.plausible()...)
 	b.Notes = append(b.Notes, fmt.Sprintf("Hits: %d keep-alive connections, closed loop, every server on core %d alone, the "+
 		"load generator on core %d. All bodies are JPEG. fasthttp and net/http answer the edge's bytes and header "+
@@ -235,7 +241,7 @@ func (h *hits) plan(c string, s *hitServer) load.Plan {
 
 // plausible tells whether the server was the bottleneck: its core must be busy, and the load's core must not be full.
 func (h *hits) plausible() []string {
-	var lines []string
+	lines := []string{h.disturbances()}
 	for _, c := range []string{hit10k, hit100k, hit1m} {
 		line := "Hits of " + c + ", share of its core that the server used · that the generator used:"
 		for _, s := range h.servers {
@@ -249,6 +255,28 @@ func (h *hits) plausible() []string {
 	}
 	return lines
 }
+
+// disturbances counts measurements in which both sides waited for something else, most likely for other programs.
+func (h *hits) disturbances() string {
+	all, disturbed := 0, 0
+	for _, s := range h.servers {
+		for _, c := range s.cases {
+			server := h.Figures.Rounds(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: "server busy"})
+			load := h.Figures.Rounds(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: "load busy"})
+			for round := range server {
+				all++
+				if max(server[round], load[round]) < undisturbed {
+					disturbed++
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("Hits: %d of %d measurements were disturbed: neither the server nor the generator had %.0f %% of its core. With "+
+		"many of these, trust the processor times more than the rates.", disturbed, all, 100*undisturbed)
+}
+
+// undisturbed is the share of its core that one of the two sides has when nothing else runs.
+const undisturbed = 0.85
 
 // prepareHits uploads a picture and finds transforms of it whose results have the wanted sizes.
 func prepareHits(ctx context.Context, s *stack.Stack) (map[string]peers.Answer, error) {

@@ -1,11 +1,8 @@
 package scenario
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"image/jpeg"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -92,16 +89,15 @@ type renders struct {
 	peers  map[string]*peers.Renderer
 	stops  []func()
 	asked  map[string]int // jobs handed out, by peer and kind
+
+	scenario string
+	kinds    []kind
 }
 
 // Renders measures how many pictures a second are made of large photographs, with nothing to be found in a cache.
 func Renders(ctx context.Context, b *Bench) error {
-	r := &renders{Bench: b, peers: map[string]*peers.Renderer{}, asked: map[string]int{}}
-	defer func() {
-		for _, stop := range r.stops {
-			stop()
-		}
-	}()
+	r := &renders{Bench: b, peers: map[string]*peers.Renderer{}, asked: map[string]int{}, scenario: "render", kinds: kinds}
+	defer r.stop()
 	if err := r.findPhotos(); err != nil {
 		return err
 	}
@@ -122,8 +118,17 @@ func Renders(ctx context.Context, b *Bench) error {
 		b.say("renders: round %d of %d", round+1, b.Rounds)
 	})
 	b.Tables = append(b.Tables, renderTables...)
+	rates := report.FromTable(renderTables[0], &b.Figures, "renders")
+	rates.Bars = true
+	b.Plots = append(b.Plots, rates)
 	b.Notes = append(b.Notes, r.notes()...)
 	return ctx.Err()
+}
+
+func (r *renders) stop() {
+	for _, stop := range r.stops {
+		stop()
+	}
 }
 
 func (r *renders) notes() []string {
@@ -145,11 +150,10 @@ func (r *renders) origin() string {
 	return "synthetic, 4000×3000"
 }
 
-// findPhotos takes the user's photographs, or paints some and keeps them for the next run.
+// findPhotos takes the user's photographs, or paints some.
 func (r *renders) findPhotos() error {
-	r.photos = map[string]string{}
 	if r.Photos == "" {
-		return r.paint()
+		return r.paintPhotos()
 	}
 	files, err := filepath.Glob(filepath.Join(r.Photos, "*.jpg"))
 	if err != nil {
@@ -165,33 +169,42 @@ func (r *renders) findPhotos() error {
 }
 
 func (r *renders) addPhoto(name, file string) {
+	if r.photos == nil {
+		r.photos = map[string]string{}
+	}
 	r.photos[name] = file
 	r.names = append(r.names, name)
 }
 
-func (r *renders) paint() error {
+func (r *renders) paintPhotos() error {
 	count := 4
 	if r.Quick {
 		count = 2
 	}
-	if err := os.MkdirAll(r.Cache, 0o755); err != nil {
-		return err
-	}
 	for i := range count {
-		name := fmt.Sprintf("photo-%d", i)
-		file := filepath.Join(r.Cache, name+".jpg")
-		r.addPhoto(name, file)
-		if text, err := os.ReadFile(file); err == nil {
-			if c, err := jpeg.DecodeConfig(bytes.NewReader(text)); err == nil && c.Width == 4000 {
-				continue
-			}
-		}
-		r.say("painting photograph %d of %d", i+1, count)
-		if err := os.WriteFile(file, picture.JPEG(picture.Photo(4000, 3000, uint64(i))), 0o644); err != nil {
+		err := r.paint(fmt.Sprintf("photo-%d", i), func() []byte { return picture.JPEG(picture.Photo(4000, 3000, uint64(i))) })
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// paint adds a photograph, which is kept for the next run under its name.
+func (r *renders) paint(name string, photo func() []byte) error {
+	file := filepath.Join(r.Cache, name+".jpg")
+	r.addPhoto(name, file)
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	r.say("painting %s", name)
+	if err := os.MkdirAll(r.Cache, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".new", photo(), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file) // whole, or not there
 }
 
 func (r *renders) start(ctx context.Context) error {
@@ -230,15 +243,15 @@ func (r *renders) startRivals(ctx context.Context, sources string, cores int) {
 	r.join(ctx, vipsName, func(ctx context.Context, at peers.Place) (*peers.Renderer, error) {
 		return peers.StartVips(ctx, at, sources, cores)
 	})
-	if r.Quick {
-		r.Notes = append(r.Notes, "Quick: imagor as it is built by default was left out, only the build with SIMD was measured.")
-	} else {
-		r.joinImagor(ctx, "imagor", "imagor", sources)
-	}
 	r.joinImagor(ctx, "imagor (SIMD on)", "imagor-simd", sources)
 	r.join(ctx, "ipx", func(ctx context.Context, at peers.Place) (*peers.Renderer, error) {
 		return peers.StartIPX(ctx, at, sources)
 	})
+	if r.Quick {
+		r.Notes = append(r.Notes, "Quick: thumbor, and imagor as it is built by default, were left out; both are slow.")
+		return
+	}
+	r.joinImagor(ctx, "imagor", "imagor", sources)
 	r.join(ctx, "thumbor", func(ctx context.Context, at peers.Place) (*peers.Renderer, error) {
 		return peers.StartThumbor(ctx, at, sources, cores)
 	})
@@ -271,21 +284,21 @@ func (r *renders) upload(ctx context.Context, s *stack.Stack) error {
 func (r *renders) join(ctx context.Context, name string, start func(context.Context, peers.Place) (*peers.Renderer, error)) {
 	at, err := r.place(strings.NewReplacer(" ", "-", "(", "", ")", "").Replace(name), -1)
 	if err != nil {
-		r.Fail("render", name, err)
+		r.Fail(r.scenario, name, err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	p, err := start(ctx, at)
 	if err != nil {
-		r.Fail("render", name, err)
+		r.Fail(r.scenario, name, err)
 		return
 	}
 	r.stops = append(r.stops, p.Stop)
-	for _, k := range kinds {
+	for _, k := range r.kinds {
 		for range r.names { // the originals are in everybody's page cache, and on the edge's disk, after this
 			if err := r.check(ctx, p, r.next(name, k)); err != nil {
-				r.Fail("render", name, fmt.Errorf("%s: %w", k.name, err))
+				r.Fail(r.scenario, name, fmt.Errorf("%s: %w", k.name, err))
 				return
 			}
 		}
@@ -358,36 +371,46 @@ func (r *renders) measure(ctx context.Context, round int, k kind, name string) e
 func (r *renders) drive(ctx context.Context, p *peers.Renderer, length time.Duration, next func() peers.Job) ([]time.Time, int, error) {
 	var mu sync.Mutex // guards what follows, and next
 	var done []time.Time
-	var errs []error
 	sizes := 0
 	end := time.Now().Add(length)
-	take := func() (peers.Job, bool) {
+	err := r.fly(ctx, p, func() (peers.Job, bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		enough := time.Now().After(end) && len(done) >= leastDone
-		if enough || time.Now().After(end.Add(slowWait)) || len(errs) > 0 {
+		if enough || time.Now().After(end.Add(slowWait)) {
 			return peers.Job{}, false
 		}
 		return next(), true
-	}
-	give := func(body []byte, err error) {
+	}, func(body []byte) {
 		mu.Lock()
 		defer mu.Unlock()
-		if err != nil {
-			errs = append(errs, err)
-			return
-		}
 		done, sizes = append(done, time.Now()), sizes+len(body)
-	}
+	})
+	slices.SortFunc(done, time.Time.Compare)
+	return done, sizes, err
+}
+
+// fly keeps jobs in flight until there is no next one, or one fails.
+func (r *renders) fly(ctx context.Context, p *peers.Renderer, next func() (peers.Job, bool), made func([]byte)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var flying sync.WaitGroup
 	for range inFlight {
 		flying.Go(func() {
-			for j, ok := take(); ok; j, ok = take() {
-				give(p.Do(ctx, j))
+			for ctx.Err() == nil {
+				j, ok := next()
+				if !ok {
+					return
+				}
+				body, err := p.Do(ctx, j)
+				if err != nil {
+					cancel(err)
+					return
+				}
+				made(body)
 			}
 		})
 	}
 	flying.Wait()
-	slices.SortFunc(done, time.Time.Compare)
-	return done, sizes, errors.Join(errs...)
+	return context.Cause(ctx)
 }

@@ -59,6 +59,7 @@ func (r *run) Run() error {
 		Checks:   b.Checks,
 		Verdicts: report.Judge(scenario.Goals, &b.Figures),
 		Tables:   b.Tables,
+		Plots:    b.Plots,
 		Failures: b.Failed,
 		Figures:  &b.Figures,
 	}

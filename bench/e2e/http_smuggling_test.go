@@ -1,0 +1,233 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pictor/pictor/bench/picture"
+)
+
+// smuggled is what an attacker would like to be read as a request. Where it stands it never is one: it is a body, or it
+// follows a head that is beyond repair.
+const smuggled = "GET /v1/image/smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+
+// payloads are requests that different programs have been known to frame differently. In front of «\r\n\r\n» of the head
+// stands what is odd; {} is the smuggled request, {n} its length, {x} the same in hexadecimal.
+var payloads = map[string]string{
+	"CL body":                    "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\n\r\n{}",
+	"CL body on HEAD":            "HEAD / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\n\r\n{}",
+	"CL body on OPTIONS":         "OPTIONS / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\n\r\n{}",
+	"CL body on POST":            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\n\r\n{}",
+	"CL body on 1.0":             "GET / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\nContent-Length: {n}\r\n\r\n{}",
+	"chunked":                    "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"chunked POST":               "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"chunked, nothing":           "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"CL.TE":                      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"TE.CL":                      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"CL.0 TE":                    "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"TE twice":                   "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"TE identity":                "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE list":                    "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity, chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"TE chunked, chunked":        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"TE gzip":                    "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"TE xchunked":                "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE quoted":                  "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \"chunked\"\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE CHUNKED":                 "POST / HTTP/1.1\r\nHost: h\r\nTRANSFER-ENCODING: CHUNKED\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"TE tab":                     "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\tchunked\r\nContent-Length: 4\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"TE vertical tab":            "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \x0bchunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE empty":                   "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE space before colon":      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding : chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE tab before colon":        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding\t: chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE leading space":           "POST / HTTP/1.1\r\nHost: h\r\n Transfer-Encoding: chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE folded":                  "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE folded in another":       "POST / HTTP/1.1\r\nHost: h\r\nX: y\r\n Transfer-Encoding: chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE behind bare LF":          "POST / HTTP/1.1\r\nHost: h\r\nX: y\nTransfer-Encoding: chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE behind bare CR":          "POST / HTTP/1.1\r\nHost: h\r\nX: y\rTransfer-Encoding: chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE behind NUL":              "POST / HTTP/1.1\r\nHost: h\r\nX: y\x00Transfer-Encoding: chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE NUL in name":             "POST / HTTP/1.1\r\nHost: h\r\nTransfer-\x00Encoding: chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE high byte in name":       "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding\xa0: chunked\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE on 1.0":                  "POST / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+	"TE and trailer":             "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\n{x}\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n",
+	"chunk size padded":          "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0000000000{x}\r\n{}\r\n0\r\n\r\n",
+	"chunk size with 0x":         "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0x{x}\r\n{}\r\n0\r\n\r\n",
+	"chunk size overflows":       "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n100000000000000{x}\r\n{}\r\n0\r\n\r\n",
+	"chunk size negative":        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n{}\r\n0\r\n\r\n",
+	"chunk extension":            "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{x};a=\"\r\n\"\r\n{}\r\n0\r\n\r\n",
+	"chunk ends with LF":         "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{x}\n{}\n0\n\n",
+	"chunk without end":          "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}0\r\n\r\n",
+	"CL twice, same":             "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\nContent-Length: {n}\r\n\r\n{}",
+	"CL twice, first 0":          "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: {n}\r\n\r\n{}",
+	"CL twice, last 0":           "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\nContent-Length: 0\r\n\r\n{}",
+	"CL list":                    "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}, {n}\r\n\r\n{}",
+	"CL list with 0":             "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0, {n}\r\n\r\n{}",
+	"CL plus":                    "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: +{n}\r\n\r\n{}",
+	"CL minus":                   "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: -{n}\r\n\r\n{}",
+	"CL padded":                  "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0{n}\r\n\r\n{}",
+	"CL hexadecimal":             "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0x{x}\r\n\r\n{}",
+	"CL fraction":                "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}.0\r\n\r\n{}",
+	"CL exponent":                "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1e1\r\n\r\n{}",
+	"CL overflows 64 bits":       "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551616\r\n\r\n{}",
+	"CL overflows 32 bits":       "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 4294967296\r\n\r\n{}",
+	"CL empty":                   "GET / HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\n{}",
+	"CL with a word":             "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: {n} abc\r\n\r\n{}",
+	"CL space before colon":      "GET / HTTP/1.1\r\nHost: h\r\nContent-Length : {n}\r\n\r\n{}",
+	"CL space in name":           "GET / HTTP/1.1\r\nHost: h\r\nContent Length: {n}\r\n\r\n{}",
+	"CL folded":                  "GET / HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n {n}\r\n\r\n{}",
+	"CL behind bare LF":          "GET / HTTP/1.1\r\nHost: h\r\nX: y\nContent-Length: {n}\r\n\r\n{}",
+	"CL ends with CR CR LF":      "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\r\n\r\n{}",
+	"CL NUL":                     "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\x00\r\n\r\n{}",
+	"name without colon":         "GET / HTTP/1.1\r\nHost: h\r\nContent-Length\r\n\r\n{}",
+	"head ends with LF LF":       "GET / HTTP/1.1\nHost: h\nContent-Length: {n}\n\n{}",
+	"request line ends with LF":  "GET / HTTP/1.1\nHost: h\r\nContent-Length: {n}\r\n\r\n{}",
+	"HTTP/0.9":                   "GET /\r\n{}",
+	"HTTP/1.1 with tail":         "GET / HTTP/1.1 x\r\nHost: h\r\nContent-Length: {n}\r\n\r\n{}",
+	"HTTP/3.0":                   "GET / HTTP/3.0\r\nHost: h\r\nContent-Length: {n}\r\n\r\n{}",
+	"space before request line":  " GET / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\n\r\n{}",
+	"request in the target":      "GET /\x00{} HTTP/1.1\r\nHost: h\r\n\r\n",
+	"request in a header":        "GET / HTTP/1.1\r\nHost: h\r\nX: \n\n{}\r\n\r\n",
+	"Host twice":                 "GET / HTTP/1.1\r\nHost: h\r\nHost: g\r\nContent-Length: {n}\r\n\r\n{}",
+	"expectation":                "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: {n}\r\n\r\n{}",
+	"upgrade to h2c with a body": "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nContent-Length: {n}\r\n\r\n{}",
+	"CL named in Connection":     "GET / HTTP/1.1\r\nHost: h\r\nConnection: Content-Length\r\nContent-Length: {n}\r\n\r\n{}",
+	"TE named in Connection":     "POST / HTTP/1.1\r\nHost: h\r\nConnection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n{x}\r\n{}\r\n0\r\n\r\n",
+}
+
+func payload(text string) string {
+	return strings.NewReplacer("{}", smuggled, "{n}", fmt.Sprint(len(smuggled)), "{x}", fmt.Sprintf("%x", len(smuggled))).Replace(text)
+}
+
+func TestRequestSmuggling(t *testing.T) {
+	data := t.TempDir()
+	s := startIn(t, data, 1)
+	c := signIn(t, s)
+	markers := map[string][]byte{}
+	for i := range 4 {
+		id := fmt.Sprintf("marker-%d", i)
+		markers["/v1/image/"+id] = picture.PNG(picture.Photo(16+i, 16, uint64(i)))
+		upload(t, c, id+".png", markers["/v1/image/"+id], map[string]string{"public_id": id})
+	}
+	edge := edgeAddress(s)
+	log := filepath.Join(data, "logs", "edge-1.log")
+	get(t, s.Edges[0].URL+"/v1/image/seen")
+	within(t, 5*time.Second, "a line in the log", func() bool { return logged(t, log, "/v1/image/seen") })
+
+	t.Run("direct", func(t *testing.T) {
+		var all sync.WaitGroup
+		for name, text := range payloads {
+			all.Go(func() {
+				answers, closed := converse(t, edge, payload(text)+markerRequest+markerRequest)
+				if len(answers) != 1 || answers[0] < 400 || !closed {
+					t.Errorf("%s: %v, closed %v, want one refusal and the end", name, answers, closed)
+				}
+			})
+		}
+		all.Wait()
+	})
+	fronts := map[string]func(t *testing.T) string{
+		"nginx":   func(t *testing.T) string { return nginx(t, edge, "", "") },
+		"haproxy": func(t *testing.T) string { return haproxy(t, edge) },
+	}
+	for name, begin := range fronts {
+		t.Run(name, func(t *testing.T) {
+			address := begin(t)
+			stop := watchMarkers(t, "http://"+address, markers)
+			var all sync.WaitGroup
+			for name, text := range payloads {
+				all.Go(func() {
+					answers, _ := converse(t, address, payload(text)+markerRequest)
+					if len(answers) > 2 {
+						t.Errorf("%s: %d answers to at most two requests: %v", name, len(answers), answers)
+					}
+				})
+			}
+			all.Wait()
+			if n := stop(); n < 100 {
+				t.Errorf("only %d markers", n)
+			}
+		})
+	}
+	if logged(t, log, "/v1/image/smuggled") {
+		t.Error("a smuggled request reached the edge")
+	}
+}
+
+const markerRequest = "GET /v1/image/marker-0 HTTP/1.1\r\nHost: h\r\n\r\n"
+
+func logged(t testing.TB, file, what string) bool {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Contains(text, []byte(what))
+}
+
+// converse sends the text and gives the statuses of what comes back until the other end closes, or is silent for long.
+func converse(t testing.TB, address, text string) (answers []int, closed bool) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Error(err)
+		return nil, false
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Errorf("%.60q: %v", text, err)
+		return nil, false
+	}
+	for in := bufio.NewReader(c); ; {
+		if err := c.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
+			t.Error(err)
+			return nil, false
+		}
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			return answers, !errors.Is(err, os.ErrDeadlineExceeded)
+		}
+		answers = append(answers, resp.StatusCode)
+		if !strings.HasPrefix(text, "HEAD") {
+			io.Copy(io.Discard, resp.Body)
+		}
+	}
+}
+
+// watchMarkers keeps asking for pictures, over the connections that the front end keeps to the edge, and fails when one
+// gets the answer to another question. Stopping gives the number of answers.
+func watchMarkers(t testing.TB, base string, markers map[string][]byte) (stop func() int64) {
+	var answers atomic.Int64
+	var watching sync.WaitGroup
+	done := make(chan struct{})
+	for path, want := range markers {
+		watching.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				resp, body, err := tryGet(base + path)
+				if err != nil || resp.StatusCode != 200 || !bytes.Equal(body, want) {
+					t.Errorf("%s: %v %v, %d bytes of %d", path, err, resp, len(body), len(want))
+					return
+				}
+				answers.Add(1)
+			}
+		})
+	}
+	return func() int64 {
+		close(done)
+		watching.Wait()
+		return answers.Load()
+	}
+}
