@@ -15,9 +15,14 @@ import (
 	"github.com/pictor/pictor/bench/stack"
 )
 
-// front starts a server of somebody else's in front of an edge and gives its address. The test is skipped where the
-// program is not installed.
-func front(t testing.TB, program string, command func(path, dir, address string) []string) string {
+// server is a program of somebody else's in front of an edge.
+type server struct {
+	address string // host:port
+	log     string // file that names every request it understood, where it keeps such a log
+}
+
+// front starts one. The test is skipped where the program is not installed.
+func front(t testing.TB, program string, command func(dir, address string) []string) server {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	for _, folder := range []string{"/usr/sbin", "/usr/local/sbin"} {
@@ -33,8 +38,8 @@ func front(t testing.TB, program string, command func(path, dir, address string)
 		t.Fatal(err)
 	}
 	dir, address := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", ports[0])
-	p, err := proc.Start(proc.Spec{Name: program, Path: path, Args: command(path, dir, address), Dir: dir,
-		Log: filepath.Join(dir, program+".log"), CPU: -1})
+	log := filepath.Join(dir, program+".log")
+	p, err := proc.Start(proc.Spec{Name: program, Path: path, Args: command(dir, address), Dir: dir, Log: log, CPU: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +49,7 @@ func front(t testing.TB, program string, command func(path, dir, address string)
 	if err := p.WaitListening(ctx, address); err != nil {
 		t.Fatal(err)
 	}
-	return address
+	return server{address, log}
 }
 
 func writeConfig(t testing.TB, dir, name, text string) string {
@@ -57,8 +62,8 @@ func writeConfig(t testing.TB, dir, name, text string) string {
 }
 
 // nginx proxies over kept connections, with what is in the location besides.
-func nginx(t testing.TB, edge, http, location string) string {
-	return front(t, "nginx", func(_, dir, address string) []string {
+func nginx(t testing.TB, edge, http, location string) server {
+	return front(t, "nginx", func(dir, address string) []string {
 		user := ""
 		if os.Geteuid() == 0 {
 			user = "user root;" // its workers must reach the test's folder
@@ -69,7 +74,7 @@ pid nginx.pid;
 error_log stderr warn;
 events { worker_connections 1024; }
 http {
-	access_log off;
+	access_log /dev/stdout;
 	client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
 	upstream edge { server %s; keepalive 2; }
 	%s
@@ -88,12 +93,15 @@ http {
 	})
 }
 
-func haproxy(t testing.TB, edge string) string {
-	return front(t, "haproxy", func(_, dir, address string) []string {
+func haproxy(t testing.TB, edge string) server {
+	return front(t, "haproxy", func(dir, address string) []string {
 		file := writeConfig(t, dir, "haproxy.cfg", fmt.Sprintf(`global
 	maxconn 500
+	log stdout format raw local0
 defaults
 	mode http
+	log global
+	option httplog
 	timeout connect 5s
 	timeout client 10s
 	timeout server 10s
@@ -108,8 +116,8 @@ backend edge
 	})
 }
 
-func varnish(t testing.TB, edge string) string {
-	return front(t, "varnishd", func(_, dir, address string) []string {
+func varnish(t testing.TB, edge string) server {
+	return front(t, "varnishd", func(dir, address string) []string {
 		host, port, err := net.SplitHostPort(edge)
 		if err != nil {
 			t.Fatal(err)
