@@ -34,8 +34,7 @@ func StartVips(_ context.Context, at Place, sources string, threads int) (*Rende
 	if err := proc.StartOn(cmd, at.CPU); err != nil {
 		return nil, fmt.Errorf("start libvips loop: %w", err)
 	}
-	l := &vipsLoop{in: json.NewEncoder(in), waiting: map[int]chan vipsAnswer{}}
-	go l.listen(out)
+	l := newVipsLoop(in, out)
 	return &Renderer{Pid: cmd.Process.Pid, Do: l.do, Notes: "libvips in a loop: thumbnail_buffer and save, no HTTP", Stop: func() {
 		in.Close() // ends the loop
 		_ = cmd.Wait()
@@ -60,6 +59,12 @@ type vipsLoop struct {
 	next    int
 	waiting map[int]chan vipsAnswer
 	ended   bool
+}
+
+func newVipsLoop(in io.Writer, out io.Reader) *vipsLoop {
+	l := &vipsLoop{in: json.NewEncoder(in), waiting: map[int]chan vipsAnswer{}}
+	go l.listen(out)
+	return l
 }
 
 func (l *vipsLoop) do(ctx context.Context, j Job) ([]byte, error) {

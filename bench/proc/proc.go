@@ -36,6 +36,7 @@ type Process struct {
 	log  string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
+	stop sync.Once
 }
 
 // adopt makes this program the parent of processes whose own parent ended first, so that Stop sees their end.
@@ -107,7 +108,9 @@ func OnParentThread(f func() error) error {
 const stopWait = 5 * time.Second
 
 // Stop ends the process, then whatever is left of its group, and waits until all of it is gone.
-func (p *Process) Stop() {
+func (p *Process) Stop() { p.stop.Do(p.end) }
+
+func (p *Process) end() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 	select {
 	case <-p.done:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Write puts report.md, its plots and figures.json into a folder.
@@ -66,5 +67,5 @@ func (d *Doc) Summarize(file string) error {
 		return fmt.Errorf("summarize in %s: %w", file, errors.New("the markers «bench» are not there"))
 	}
 	summary := fmt.Sprintf("%s\n\n%s\n%s", summaryFrom, GoalTable(d.Verdicts), summaryTo)
-	return os.WriteFile(file, append(append(before, summary...), after...), 0o644)
+	return os.WriteFile(file, slices.Concat(before, []byte(summary), after), 0o644)
 }

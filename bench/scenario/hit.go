@@ -226,7 +226,7 @@ func (h *hits) measure(ctx context.Context, round int, c string, s *hitServer) {
 
 func (h *hits) plan(c string, s *hitServer) load.Plan {
 	p := load.Plan{Address: s.address, Status: http.StatusOK, Conns: hitConns, Warmup: 300 * time.Millisecond,
-		Duration: 3 * time.Second}
+		Duration: 2 * time.Second}
 	if h.Quick {
 		p.Warmup, p.Duration = 100*time.Millisecond, 500*time.Millisecond
 	}

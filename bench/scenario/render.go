@@ -337,7 +337,7 @@ func (r *renders) check(ctx context.Context, p *peers.Renderer, j peers.Job) err
 // measure keeps some jobs in flight for a while. The clock runs from the completion of the first few to the last, so
 // that neither the beginning nor the end is thinner than the rest.
 func (r *renders) measure(ctx context.Context, round int, k kind, name string) error {
-	length := 6 * time.Second
+	length := 5 * time.Second
 	if r.Quick {
 		length = 1500 * time.Millisecond
 	}

@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pictor/pictor/bench/picture"
+)
+
+// httplint finds the program that CI installs with pip below .build.
+func httplint(t testing.TB) string {
+	t.Helper()
+	if path, err := exec.LookPath(filepath.Join("..", "..", ".build", "httplint", "bin", "httplint")); err == nil {
+		return path
+	}
+	path, err := exec.LookPath("httplint")
+	if err != nil {
+		t.Skip("httplint is not installed (python3 -m venv .build/httplint && .build/httplint/bin/pip install httplint)")
+	}
+	return path
+}
+
+// rawAnswer is all that comes back for a GET over a connection of its own.
+func rawAnswer(t testing.TB, address, target string, lines ...string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", target, address, join(lines))
+	answer, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("%s: %v", target, err)
+	}
+	return string(answer)
+}
+
+func join(lines []string) (text string) {
+	for _, line := range lines {
+		text += line + "\r\n"
+	}
+	return text
+}
+
+// Every kind of answer satisfies httplint.
+func TestHeadersAreClean(t *testing.T) {
+	lint := httplint(t)
+	s := start(t, 1, "PICTOR_EDGE_VARIANTS_PER_ASSET=3") // for a 429 in the end
+	c := signIn(t, s)
+	upload(t, c, "p.png", picture.PNG(picture.Photo(120, 80, 1)), map[string]string{"public_id": "photo"})
+	upload(t, c, "s.png", picture.PNG(picture.Photo(120, 80, 2)), map[string]string{"public_id": "secret", "visibility": "private"})
+	signed, err := c.Sign(context.Background(), "secret", "w_20", 3600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edge := edgeAddress(s)
+	photo := "/v1/image/w_20,f_auto/photo"
+	resp, _ := get(t, "http://"+edge+photo)
+	for _, kind := range []struct {
+		name, status string
+		request      []string // target, lines
+	}{
+		{"public", "200", []string{photo}},
+		{"untouched", "200", []string{"/v1/image/photo"}},
+		{"versioned", "200", []string{photo + "?v=1"}},
+		{"private", "200", []string{strings.TrimPrefix(signed, s.Edges[0].URL)}},
+		{"not modified", "304", []string{photo, "If-None-Match: " + resp.Header.Get("ETag")}},
+		{"part", "206", []string{photo, "Range: bytes=0-9"}},
+		{"no such part", "416", []string{photo, "Range: bytes=999999-"}},
+		{"precondition", "412", []string{photo, `If-Match: "x"`}},
+		{"malformed URL", "400", []string{"/v1/image/a%2fb"}},
+		{"malformed head", "400", []string{photo, "Content-Length: 5"}},
+		{"not found", "404", []string{"/v1/image/none"}},
+		{"forbidden", "403", []string{"/v1/image/secret"}},
+	} {
+		lintAnswer(t, lint, kind.name, kind.status, rawAnswer(t, edge, kind.request[0], kind.request[1:]...))
+	}
+	for i := range 3 {
+		rawAnswer(t, edge, fmt.Sprintf("/v1/image/w_%d/photo", 30+i))
+	}
+	lintAnswer(t, lint, "too many", "429", rawAnswer(t, edge, "/v1/image/w_40/photo"))
+	s.Origin.Kill()
+	lintAnswer(t, lint, "unavailable", "503", rawAnswer(t, edge, "/v1/image/never-asked"))
+}
+
+func lintAnswer(t testing.TB, lint, name, status, answer string) {
+	t.Helper()
+	if !strings.HasPrefix(answer, "HTTP/1.1 "+status) {
+		t.Errorf("%s: %.200s, want %s", name, answer, status)
+		return
+	}
+	cmd := exec.Command(lint, "-n")
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "PYTHONUTF8=1")
+	cmd.Stdin = strings.NewReader(answer)
+	report, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(report, []byte("[")) {
+		t.Errorf("%s: %v: %s", name, err, report)
+		return
+	}
+	for _, line := range strings.Split(string(report), "\n") {
+		if strings.Contains(line, "[BAD]") {
+			t.Errorf("%s: %s\n%s", name, line, strings.SplitN(answer, "\r\n\r\n", 2)[0])
+		}
+		if strings.Contains(line, "[WARN]") {
+			t.Logf("%s: %s", name, line)
+		}
+	}
+}

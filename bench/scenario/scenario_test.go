@@ -1,0 +1,137 @@
+package scenario
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/pictor/pictor/bench/peers"
+	"github.com/pictor/pictor/bench/report"
+)
+
+// A goal about a figure that no scenario takes would be «not measured» for ever.
+func TestGoalsAreAboutWhatIsMeasured(t *testing.T) {
+	h := &hits{Bench: &Bench{}}
+	tables := append(append([]report.Table{diskTable, memoryTable, h.latencyTable("p99")}, hitTables...), renderTables...)
+	for _, g := range Goals {
+		if (g.AtLeast == 0) == (g.AtMost == 0) || g.Name == "" || len(g.Per) == 0 && g.Unit == "" {
+			t.Errorf("%+v promises nothing, or two things", g)
+		}
+		for _, k := range append([]report.Key{g.Of}, g.Per...) {
+			measured := slices.ContainsFunc(tables, func(t report.Table) bool {
+				return t.Scenario == k.Scenario && t.Metric == k.Metric && slices.Contains(t.Cases, k.Case) && slices.Contains(t.Peers, k.Peer)
+			})
+			if !measured {
+				t.Errorf("%s: nobody measures %+v", g.Name, k)
+			}
+		}
+	}
+}
+
+func TestJobsOfAKindAreDistinct(t *testing.T) {
+	sources := []string{"a", "b"}
+	for _, k := range append(slices.Clone(kinds), mixedKinds...) {
+		seen := map[peers.Job]bool{}
+		i := 0
+		for ; ; i++ {
+			j, ok := k.nth(i, sources)
+			if !ok {
+				break
+			}
+			if seen[j] {
+				t.Fatalf("%s: job %d is one of the earlier: %+v", k.name, i, j)
+			}
+			if j.Format != k.job.Format || j.Width < k.job.Width*9/10 || j.Height < k.job.Height*9/10 || j.Quality < k.job.Quality-8 {
+				t.Fatalf("%s: job %d is of another kind: %+v", k.name, i, j)
+			}
+			seen[j] = true
+		}
+		if i < 30*8*len(sources) {
+			t.Errorf("%s has only %d jobs", k.name, i)
+		}
+	}
+}
+
+// The size of a picture grows with its width.
+func TestWidthForASize(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, rest, _ := strings.Cut(r.URL.Path, "w_")
+		number, _, _ := strings.Cut(rest, ",")
+		width, err := strconv.Atoi(number)
+		if err != nil || width > 2000 {
+			http.Error(w, "odd width", http.StatusBadRequest)
+			return
+		}
+		w.Write(make([]byte, width*width/4))
+	}))
+	defer server.Close()
+	for _, size := range []int{10_000, 100_000, 300_000} {
+		width, err := widthFor(context.Background(), server.URL, "x", size)
+		if err != nil {
+			t.Error(err)
+		}
+		if got := width * width / 4; got < size*9/10 || got > size*11/10 {
+			t.Errorf("%d bytes for %d", got, size)
+		}
+	}
+	if width, err := widthFor(context.Background(), server.URL, "x", 100<<20); err == nil {
+		t.Errorf("width %d for what cannot be", width)
+	}
+}
+
+func TestOrderIsShuffledByTheSeed(t *testing.T) {
+	list := []int{1, 2, 3, 4, 5, 6, 7, 8}
+	orders := map[uint64][][]int{}
+	for _, seed := range []uint64{1, 1, 2} {
+		b := &Bench{Seed: seed, Rounds: 3}
+		var all []int
+		b.rounds(func(_ int, order *rand.Rand) { all = append(all, shuffled(order, list)...) })
+		orders[seed] = append(orders[seed], all)
+	}
+	if !slices.Equal(orders[1][0], orders[1][1]) || slices.Equal(orders[1][0], orders[2][0]) {
+		t.Errorf("the seed does not decide: %v", orders)
+	}
+	if first := orders[1][0]; slices.Equal(first[:8], first[8:16]) || slices.Equal(first[:8], list) {
+		t.Errorf("rounds are not shuffled: %v", first)
+	}
+	if !slices.Equal(list, []int{1, 2, 3, 4, 5, 6, 7, 8}) {
+		t.Error("the list itself was shuffled")
+	}
+}
+
+func TestMemoryIsJudgedByMeansEarlyAndLate(t *testing.T) {
+	r := &renders{Bench: &Bench{}}
+	var curve []report.Point
+	for made := range memoryAll {
+		mb := 100.0
+		switch {
+		case made == 700:
+			mb = 900 // a short peak
+		case made > 1000:
+			mb = 120
+		}
+		curve = append(curve, report.Point{X: float64(made), Y: mb})
+	}
+	r.judge(edgeName, curve)
+	for c, want := range map[string]float64{"peak": 900, "after 200": 100, "at the end": 120} {
+		if got, ok := r.Figures.Spread(memoryKey(c)); !ok || got.Median != want {
+			t.Errorf("%s is %v, want %v", c, got.Median, want)
+		}
+	}
+}
+
+func TestFailuresAreKeptOnce(t *testing.T) {
+	b := &Bench{Log: new(strings.Builder)}
+	for range 2 {
+		b.Fail("hit", "varnish", context.Canceled)
+	}
+	b.Fail("disk", "varnish", context.Canceled)
+	if len(b.Failed) != 2 {
+		t.Errorf("%+v", b.Failed)
+	}
+}
