@@ -24,6 +24,7 @@ type Parts struct {
 	Limiter   Limiter
 	Client    func(*fasthttp.RequestCtx) netip.Addr // whose request it is
 	Observer  Observer
+	Tracer    Tracer // nil for none
 	Log       *slog.Logger
 	Now       func() time.Time
 	Policy    Policy
@@ -38,6 +39,7 @@ type Policy struct {
 	// SignedOnly: what does not exist yet is made only for signed URLs, and for what the account chose itself: its
 	// presets and defaults, and pictures as uploaded.
 	SignedOnly bool
+	LogHits    uint32 // one hit in so many has a log line, 0 for none; everything else always has
 }
 
 // Edge answers delivery requests. Make it with New; it is safe for concurrent use.
@@ -63,6 +65,9 @@ func New(p Parts) *Edge {
 	}
 	return &Edge{Parts: p, hot: newHotTable(), staleSuffix: staleSuffix(&p.Policy)}
 }
+
+// Flights is the number of results that are being looked for or made right now.
+func (e *Edge) Flights() int { return e.asking.count() + e.local.count() }
 
 // Tier says where an answer came from, nearest first.
 type Tier uint8
@@ -105,4 +110,6 @@ type Observer interface {
 	Served(tier Tier, status int, bytes int64, took time.Duration)
 	// Rendered: a render ended; err is nil when it gave a picture.
 	Rendered(job Job, took time.Duration, err error)
+	// Refused: the named limit refused a request.
+	Refused(limit string)
 }

@@ -254,6 +254,7 @@ type silent struct{}
 
 func (silent) Served(edge.Tier, int, int64, time.Duration) {}
 func (silent) Rendered(edge.Job, time.Duration, error)     {}
+func (silent) Refused(string)                              {}
 
 // store is a Memory or a Disk without limits.
 type store struct{ m sync.Map }

@@ -64,6 +64,12 @@ func (g *flights) run(ctx context.Context, key Key, f *flight, work func(context
 	close(f.done)
 }
 
+func (g *flights) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.byKey)
+}
+
 // leave ends the work when nobody waits for it any more; a later caller starts anew.
 func (g *flights) leave(key Key, f *flight) {
 	g.mu.Lock()

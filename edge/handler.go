@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"os"
 	"sync"
 	"unsafe"
 
@@ -16,8 +17,9 @@ import (
 func (e *Edge) Serve(c *fasthttp.RequestCtx) {
 	r := answers.Get().(*answer)
 	*r = answer{edge: e, c: c, start: e.Now()}
+	ctx := r.follow()
 	if !e.serveHot(r) {
-		e.serveAnew(r)
+		e.serveAnew(ctx, r)
 	}
 	r.done()
 	*r = answer{} // the pool must not hold on to manifests
@@ -26,7 +28,7 @@ func (e *Edge) Serve(c *fasthttp.RequestCtx) {
 
 var answers = sync.Pool{New: func() any { return new(answer) }}
 
-func (e *Edge) serveAnew(r *answer) {
+func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 	if !r.methodAllowed() {
 		return
 	}
@@ -41,7 +43,7 @@ func (e *Edge) serveAnew(r *answer) {
 		r.fail(err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), e.Policy.Deadline)
+	ctx, cancel := context.WithTimeout(ctx, e.Policy.Deadline)
 	defer cancel()
 	stem := false
 	if r.known, stem, err = e.look(ctx, r); err != nil {
@@ -114,7 +116,10 @@ func (e *Edge) ask(ctx context.Context, r *answer, name wire.Name) (*Known, erro
 		return nil, err
 	}
 	r.bill.asked = true
-	return e.Catalog.Find(ctx, name)
+	ctx, span := e.step(ctx, stepLook)
+	known, err := e.Catalog.Find(ctx, name)
+	span.End(err)
+	return known, err
 }
 
 // settle turns the wish into the job that names its result. stem says how the picture was found.
@@ -156,13 +161,12 @@ func (e *Edge) find(ctx context.Context, r *answer, job Job) (found, error) {
 func (e *Edge) fetch(ctx context.Context, key Key, job Job) (found, error) {
 	owners := e.Ring.Owners(job.Source.Digest)
 	if len(owners) > 0 {
-		if obj, ok := e.Disk.Get(key); ok { // left from when this node was an owner, or stood in for one
-			e.Memory.Set(key, obj)
-			return found{obj, TierDisk, TierDisk}, nil
+		if got, ok := e.stored(ctx, key); ok { // left from when this node was an owner, or stood in for one
+			return got, nil
 		}
 	}
 	for _, peer := range owners {
-		obj, tier, err := e.Peers.Object(ctx, peer, job)
+		obj, tier, err := e.askPeer(ctx, peer, job)
 		if err == nil {
 			e.Memory.Set(key, obj)
 			return found{obj, TierPeer, tier}, nil
@@ -173,6 +177,27 @@ func (e *Edge) fetch(ctx context.Context, key Key, job Job) (found, error) {
 		e.Log.Warn("peer did not answer, going on without it", "peer", peer.Name, "err", err)
 	}
 	return e.own(ctx, key, job)
+}
+
+func (e *Edge) askPeer(ctx context.Context, peer Peer, job Job) (*Object, Tier, error) {
+	ctx, span := e.step(ctx, stepPeer)
+	span.Text("pictor.peer", peer.Name)
+	obj, tier, err := e.Peers.Object(ctx, peer, job)
+	span.Text("pictor.tier", tier.String())
+	span.End(err)
+	return obj, tier, err
+}
+
+// stored reads a result from disk.
+func (e *Edge) stored(ctx context.Context, key Key) (found, bool) {
+	_, span := e.step(ctx, stepDisk)
+	defer span.End(nil)
+	obj, ok := e.Disk.Get(key)
+	if !ok {
+		return found{}, false
+	}
+	e.Memory.Set(key, obj)
+	return found{obj, TierDisk, TierDisk}, true
 }
 
 // verdict reports whether a peer's error would be the same here.
@@ -197,9 +222,8 @@ func (e *Edge) own(ctx context.Context, key Key, job Job) (found, error) {
 
 // fill reads the result from disk, or makes it and keeps it.
 func (e *Edge) fill(ctx context.Context, key Key, job Job) (found, error) {
-	if obj, ok := e.Disk.Get(key); ok {
-		e.Memory.Set(key, obj)
-		return found{obj, TierDisk, TierDisk}, nil
+	if got, ok := e.stored(ctx, key); ok {
+		return got, nil
 	}
 	if err := e.mayMake(job); err != nil {
 		return found{}, err
@@ -216,19 +240,36 @@ func (e *Edge) fill(ctx context.Context, key Key, job Job) (found, error) {
 // make cleans or renders the source.
 func (e *Edge) make(ctx context.Context, job Job) (found, error) {
 	if job.Spec.IsZero() {
+		ctx, span := e.step(ctx, stepClean)
 		obj, err := e.cleanObject(ctx, job.Source)
+		span.End(err)
 		return found{obj, TierSource, TierSource}, err
 	}
-	file, err := e.Originals.File(ctx, job.Source)
+	file, err := e.openOriginal(ctx, job.Source)
 	if err != nil {
 		return found{}, err
 	}
 	defer file.Close()
-	start := e.Now()
-	body, err := e.Renderer.Render(ctx, job, file)
-	e.Observer.Rendered(job, e.Now().Sub(start), err)
+	body, err := e.render(ctx, job, file)
 	if err != nil {
 		return found{}, err
 	}
 	return found{NewObject(job.Spec.Format.MediaType(), body), TierRender, TierRender}, nil
+}
+
+func (e *Edge) openOriginal(ctx context.Context, src *wire.Source) (*os.File, error) {
+	ctx, span := e.step(ctx, stepOriginal)
+	file, err := e.Originals.File(ctx, src)
+	span.End(err)
+	return file, err
+}
+
+func (e *Edge) render(ctx context.Context, job Job, file *os.File) ([]byte, error) {
+	ctx, span := e.step(ctx, stepRender)
+	span.Text("pictor.spec", job.Spec.String())
+	start := e.Now()
+	body, err := e.Renderer.Render(ctx, job, file)
+	e.Observer.Rendered(job, e.Now().Sub(start), err)
+	span.End(err)
+	return body, err
 }

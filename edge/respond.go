@@ -22,6 +22,7 @@ type answer struct {
 	req        delivery.Request
 	known      *Known
 	bill       bill
+	span       Span // nil for requests that are not followed
 	negotiated bool // the format depends on Accept
 	tier       Tier
 	bytes      int64 // body bytes to be sent
@@ -157,45 +158,6 @@ func (r *answer) refuse(status int, message string) {
 	r.c.SetStatusCode(status)
 	h.SetContentType("application/json; charset=utf-8")
 	r.c.SetBody(append(body, '\n'))
-}
-
-// done counts the answer and writes its log line.
-func (r *answer) done() {
-	e, status := r.edge, r.c.Response.StatusCode()
-	took := e.Now().Sub(r.start)
-	e.Observer.Served(r.tier, status, r.bytes, took)
-	if r.known != nil && r.err == nil {
-		r.known.Meter.Add(r.bytes)
-	}
-	r.log(status, took)
-}
-
-// log writes one wide line for everything but hits; the target goes without its query, which may hold secrets.
-func (r *answer) log(status int, took time.Duration) {
-	if r.tier == TierMemory && r.err == nil {
-		return
-	}
-	attrs := []any{"method", string(r.c.Method()), "path", string(pathOf(r.c.Request.Header.RequestURI())),
-		"status", status, "tier", r.tier.String(), "bytes", r.bytes, "ms", float64(took.Microseconds()) / 1000,
-		"remote", r.c.RemoteIP().String()}
-	if r.err != nil {
-		attrs = append(attrs, "kind", KindOf(r.err).String(), "err", r.err.Error())
-	}
-	switch {
-	case status >= 500:
-		r.edge.Log.Error("request", attrs...)
-	default:
-		r.edge.Log.Info("request", attrs...)
-	}
-}
-
-func pathOf(target []byte) []byte {
-	for i, b := range target {
-		if b == '?' {
-			return target[:i]
-		}
-	}
-	return target
 }
 
 // ServeMalformed answers what could not be read as a request, and closes the connection: where the next request would

@@ -38,9 +38,8 @@ type Serve struct {
 	StaleFor       time.Duration `help:"How long known public pictures are served while the origin is away." default:"1h" env:"PICTOR_EDGE_STALE_FOR"`
 	MaxConns       int           `help:"Open connections on the public listener." default:"65536" env:"PICTOR_EDGE_MAX_CONNS"`
 	DrainWait      time.Duration `help:"How long running requests may take after SIGTERM." default:"20s" env:"PICTOR_EDGE_DRAIN_WAIT"`
-	LogLevel       string        `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" env:"PICTOR_LOG_LEVEL"`
-	LogFormat      string        `help:"text or json." default:"text" enum:"text,json" env:"PICTOR_LOG_FORMAT"`
 	Limits
+	Observe
 }
 
 // Validate names the knob that is wrong.
@@ -71,7 +70,10 @@ func (s *Serve) Validate() error {
 	if s.Weight < 1 || s.Weight > 1000 {
 		return fmt.Errorf("PICTOR_EDGE_WEIGHT: must be from 1 to 1000, got %d", s.Weight)
 	}
-	return s.Limits.validate()
+	if err := s.Limits.validate(); err != nil {
+		return err
+	}
+	return s.Observe.validate()
 }
 
 // WorkerCount is the number of render processes.

@@ -23,10 +23,11 @@ import (
 // ClientOptions of a Client. TLS must be given: the client end of cluster.Key.TLS. Zero values stand for the defaults.
 type ClientOptions struct {
 	TLS            *tls.Config
-	Accept         time.Duration    // how long a peer has to take a request on, 150 ms by default
-	Rest           time.Duration    // how long a peer that failed is left alone, 1 s by default
-	MaxObjectBytes int64            // larger answers are refused, 64 MiB by default
-	Now            func() time.Time // time.Now by default
+	Accept         time.Duration                      // how long a peer has to take a request on, 150 ms by default
+	Rest           time.Duration                      // how long a peer that failed is left alone, 1 s by default
+	MaxObjectBytes int64                              // larger answers are refused, 64 MiB by default
+	Now            func() time.Time                   // time.Now by default
+	Inject         func(context.Context, http.Header) // adds headers to a request, for traces; nil for none
 }
 
 const (
@@ -45,6 +46,7 @@ type Client struct {
 	accept   time.Duration
 	maxBytes int64
 	breaker  breaker
+	inject   func(context.Context, http.Header)
 
 	requests, unaccepted, failed, skipped, corrupt atomic.Int64
 }
@@ -62,6 +64,9 @@ type ClientStats struct {
 func NewClient(o ClientOptions) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Inject == nil {
+		o.Inject = func(context.Context, http.Header) {}
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // see NewServer
@@ -84,6 +89,7 @@ func NewClient(o ClientOptions) *Client {
 		accept:   cmp.Or(o.Accept, defaultAccept),
 		maxBytes: cmp.Or(o.MaxObjectBytes, defaultMaxObjectBytes),
 		breaker:  breaker{rest: cmp.Or(o.Rest, defaultRest), now: o.Now},
+		inject:   o.Inject,
 	}
 }
 
@@ -153,6 +159,7 @@ func (c *Client) exchange(t *try, peer edge.Peer, path string, text []byte, limi
 		return nil, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	c.inject(t.ctx, req.Header)
 	// Asking twice is harmless. The empty value says so to net/http, which then tries again when the peer was
 	// restarted since the connection was last used, and is not sent.
 	req.Header["Idempotency-Key"] = nil

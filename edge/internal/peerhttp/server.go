@@ -31,6 +31,7 @@ type ServerOptions struct {
 	MaxRunning int           // requests taken on at the same time, 1024 by default; more are refused at once
 	IOTimeout  time.Duration // how long a peer may take to send a request or to read an answer, 30 s by default
 	Log        *slog.Logger
+	Wrap       func(http.Handler) http.Handler // around all requests, for traces; nil for none
 }
 
 const (
@@ -73,13 +74,17 @@ func NewServer(work Work, o ServerOptions) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pathObject, s.object)
 	mux.HandleFunc("POST "+pathChunk, s.chunk)
+	var handler http.Handler = mux
+	if o.Wrap != nil {
+		handler = o.Wrap(mux)
+	}
 	// HTTP/1.1: one connection per running request costs little between a few nodes, and BenchmarkObject runs 2.4
 	// times as fast as over the frames and flow control of HTTP/2. ReadTimeout and WriteTimeout would cut off long
 	// renders, as a read that times out ends the request's context: deadlines are set where we read and write.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
-		Handler:           mux,
+		Handler:           handler,
 		TLSConfig:         o.TLS,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: s.ioTimeout,
