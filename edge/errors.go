@@ -26,6 +26,15 @@ var kindNames = [...]string{"internal", "invalid", "forbidden", "not_found", "da
 
 func (k Kind) String() string { return kindNames[k] }
 
+// Kinds lists all kinds, for metrics that must exist from the start.
+func Kinds() []Kind {
+	all := make([]Kind, len(kindNames))
+	for i := range all {
+		all[i] = Kind(i)
+	}
+	return all
+}
+
 // ParseKind is the inverse of Kind.String; unknown names are Internal.
 func ParseKind(name string) Kind {
 	for k, n := range kindNames {

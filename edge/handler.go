@@ -45,8 +45,9 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Policy.Deadline)
 	defer cancel()
+	find := func(name wire.Name) (*Known, error) { return e.ask(ctx, r, name) }
 	stem := false
-	if r.known, stem, err = e.look(ctx, r); err != nil {
+	if r.known, stem, err = look(&req, find); err != nil {
 		r.fail(err)
 		return
 	}
@@ -58,7 +59,7 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 		r.fail(err)
 		return
 	}
-	profile, err := e.profile(ctx, r)
+	profile, err := profileOf(&req, r.known, find)
 	if err != nil {
 		r.fail(err)
 		return
@@ -90,21 +91,21 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 }
 
 // look finds what the request names: by its very name, or by its stem where nothing has the name.
-func (e *Edge) look(ctx context.Context, r *answer) (known *Known, stem bool, err error) {
-	known, err = e.ask(ctx, r, r.req.Name)
-	if KindOf(err) == NotFound && r.req.Stem != (wire.Name{}) {
-		known, err = e.ask(ctx, r, r.req.Stem)
+func look(req *delivery.Request, find func(wire.Name) (*Known, error)) (known *Known, stem bool, err error) {
+	known, err = find(req.Name)
+	if KindOf(err) == NotFound && req.Stem != (wire.Name{}) {
+		known, err = find(req.Stem)
 		return known, true, err
 	}
 	return known, false, err
 }
 
-// profile is that of the picture's account, or nil where the request does not ask for it.
-func (e *Edge) profile(ctx context.Context, r *answer) (*Known, error) {
-	if !r.req.NeedsProfile() {
+// profileOf is that of the picture's account, or nil where the request does not ask for it.
+func profileOf(req *delivery.Request, known *Known, find func(wire.Name) (*Known, error)) (*Known, error) {
+	if !req.NeedsProfile() {
 		return nil, nil
 	}
-	return e.ask(ctx, r, wire.ProfileName(r.known.Account))
+	return find(wire.ProfileName(known.Account))
 }
 
 // ask gives what the name means. A client that may cause no work still gets what is known here.

@@ -22,6 +22,7 @@ func TestImports(t *testing.T) {
 		{In: "*", Not: "github.com/cockroachdb/pebble", Except: "internal/diskcache", Why: one},
 		{In: "*", Not: "github.com/hashicorp/memberlist", Except: "internal/ring", Why: one},
 		{In: "*", Not: "github.com/prometheus", Except: "internal/ops", Why: one},
+		{In: "*", Not: "go.opentelemetry.io", Except: "internal/trace", Why: one},
 	})
 	importtest.CheckProduct(t, ".", []importtest.Rule{
 		{In: "*", Not: "github.com/cshum/vipsgen", Except: "internal/render/picture", Why: "libvips lives in render workers only"},

@@ -10,6 +10,18 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
+// Names of the limits, in metrics.
+const (
+	LimitMissIP          = "miss_ip"
+	LimitViewsIP         = "views_ip"
+	LimitVariants        = "variants"
+	LimitAccountRequests = "account_requests"
+	LimitAccountMisses   = "account_misses"
+)
+
+// LimitNames lists them.
+var LimitNames = []string{LimitMissIP, LimitViewsIP, LimitVariants, LimitAccountRequests, LimitAccountMisses}
+
 // Exceeded says which limit refused a request.
 type Exceeded struct {
 	Name string
@@ -136,7 +148,7 @@ func (c *Counter) request(now time.Time) error {
 		return nil
 	}
 	if pace := c.answers.take(l.Requests, now); pace.Refused() {
-		return LimitError("account_requests", "too many requests for the images of this account", pace)
+		return LimitError(LimitAccountRequests, "too many requests for the images of this account", pace)
 	}
 	return nil
 }
@@ -148,7 +160,7 @@ func (c *Counter) miss(now time.Time) error {
 		return nil
 	}
 	if pace := c.work.take(l.Misses, now); pace.Refused() {
-		return LimitError("account_misses", "too much work for the images of this account", pace)
+		return LimitError(LimitAccountMisses, "too much work for the images of this account", pace)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -19,6 +20,7 @@ import (
 // commands is the command line.
 type commands struct {
 	Serve   config.Serve `cmd:"" help:"Run an edge."`
+	Explain explainCmd   `cmd:"" help:"Tell what an edge makes of a URL, and why."`
 	Render  struct{}     `cmd:"" hidden:"" help:"A worker of serve; not to be started by hand."`
 	Version struct{}     `cmd:"" help:"Print the version."`
 }
@@ -53,6 +55,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	case parsed.Command() == "version":
 		_, err = fmt.Fprintln(stdout, version())
 		return err
+	case strings.HasPrefix(parsed.Command(), "explain"):
+		return cli.Explain.run(ctx, stdout)
 	default:
 		return serve(ctx, &cli.Serve, stdout)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -41,7 +40,7 @@ type node struct {
 
 // run serves until ctx ends, then drains.
 func (n *node) run(ctx context.Context) error {
-	listeners, err := listen(n.cfg.Listen, n.cfg.PeerListen, n.cfg.OpsListen)
+	listeners, err := listen(n.cfg)
 	if err != nil {
 		return err
 	}
@@ -50,10 +49,11 @@ func (n *node) run(ctx context.Context) error {
 	background.Go(func() { n.catalog.Run(work) })
 	background.Go(func() { n.meter.Run(work, usageEvery) })
 	public, private := n.publicServer(), n.opsServer()
+	n.exportServer(public)
 	ended := make(chan error, 3)
-	go func() { ended <- public.Serve(n.guarded(listeners[0])) }()
-	go func() { ended <- n.peers.Serve(listeners[1]) }()
-	go func() { ended <- private.Serve(listeners[2]) }()
+	go func() { ended <- public.Serve(n.guarded(listeners.public)) }()
+	go func() { ended <- n.peers.Serve(listeners.peers) }()
+	go func() { ended <- private.Serve(listeners.ops) }()
 	n.log.Info("edge serves", "public", n.cfg.Listen, "peers", n.cfg.PeerListen, "ops", n.cfg.OpsListen)
 	select {
 	case <-ctx.Done():
@@ -70,12 +70,14 @@ func (n *node) run(ctx context.Context) error {
 	return errors.Join(err, private.Close())
 }
 
-// drain leaves the ring before it stops listening: others must not send work that nobody will do.
+// drain leaves the ring before it stops listening: others must not send work that nobody will do. In the delay before
+// that, load balancers can see that this node is not ready any more.
 func (n *node) drain(public *fasthttp.Server) {
 	n.draining.Store(true)
 	if err := n.ring.Drain(time.Second); err != nil {
 		n.log.Warn("drain", "err", err)
 	}
+	time.Sleep(n.cfg.DrainDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.DrainWait)
 	defer cancel()
 	if err := public.ShutdownWithContext(ctx); err != nil {
@@ -95,7 +97,7 @@ type quietLogger struct{ log *slog.Logger }
 func (l quietLogger) Printf(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }
 
 func (n *node) opsServer() *http.Server {
-	return &http.Server{Handler: n.metrics.Handler(n.ready), ReadHeaderTimeout: n.cfg.HeadTime}
+	return &http.Server{Handler: n.metrics.Handler(ops.Answers{Ready: n.ready, Explain: n.edge.Explain}), ReadHeaderTimeout: n.cfg.HeadTime}
 }
 
 // ready proves that the edge can do its work: it knows the keys, follows the origin, and renders.
@@ -109,19 +111,4 @@ func (n *node) ready(ctx context.Context) error {
 		return errors.New("the origin's change feed is silent")
 	}
 	return n.pool.Check(ctx)
-}
-
-// listen binds all addresses, or none.
-func listen(addresses ...string) (all []net.Listener, err error) {
-	for _, address := range addresses {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			for _, open := range all {
-				open.Close()
-			}
-			return nil, fmt.Errorf("listen on %s: %w", address, err)
-		}
-		all = append(all, l)
-	}
-	return all, nil
 }

@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/valyala/fasthttp"
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/catalog"
@@ -29,6 +29,7 @@ import (
 	"github.com/pictor/pictor/edge/internal/render"
 	"github.com/pictor/pictor/edge/internal/ring"
 	"github.com/pictor/pictor/edge/internal/rungs"
+	"github.com/pictor/pictor/edge/internal/trace"
 	"github.com/pictor/pictor/edge/internal/usage"
 )
 
@@ -45,7 +46,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		return err
 	}
 	slog.SetDefault(log)
-	_, _ = memlimit.Set() // without a container there is no limit to heed
+	limitMemory(cfg, log)
 	key, err := cfg.Key()
 	if err != nil {
 		return err
@@ -61,6 +62,11 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	closing := closers{}
 	defer func() { err = errors.Join(err, closing.close()) }()
 
+	tracer, err := newTracer(ctx, cfg, proxies, log)
+	if err != nil {
+		return err
+	}
+	closing.add(tracer.Close)
 	metrics := ops.NewMetrics()
 	origin := originhttp.New(cfg.Origin, clientTLS)
 	closing.add(func() error { origin.Close(); return nil })
@@ -83,7 +89,8 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	}
 	closing.add(reduced.Close)
 	pool, err := render.Open(render.Options{Workers: cfg.WorkerCount(), CPUTime: cfg.RenderTimeout,
-		MemoryBytes: cfg.WorkerBytes, WebPEffort: cfg.WebPEffort, Rungs: reduced, Log: log})
+		MemoryBytes: cfg.WorkerBytes, WebPEffort: cfg.WebPEffort, Rungs: reduced, Log: log,
+		Replaced: metrics.Replaced})
 	if err != nil {
 		return fmt.Errorf("start render workers: %w", err)
 	}
@@ -95,7 +102,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		return fmt.Errorf("PICTOR_EDGE_GOSSIP_LISTEN: %w", err)
 	}
 	closing.add(members.Close)
-	peers := peerhttp.NewClient(peerhttp.ClientOptions{TLS: clientTLS})
+	peers := peerhttp.NewClient(peerhttp.ClientOptions{TLS: clientTLS, Inject: tracer.Inject})
 	closing.add(func() error { peers.Close(); return nil })
 	blobs, err := originals.Open(originals.Options{Dir: filepath.Join(cfg.Data, "originals"), MaxBytes: cfg.OriginalsBytes - cfg.OriginalsBytes/rungShare,
 		Origin: origin, Ring: members, Peers: peers, Log: log})
@@ -114,13 +121,14 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Limiter:   newLimiter(cfg, proxies),
 		Client:    proxies.Of,
 		Observer:  metrics,
+		Tracer:    tracer.Edge(),
 		Log:       log,
 		Policy: edge.Policy{PublicAge: cfg.PublicAge, StaleWhileRevalidate: cfg.StaleWhileRevalidate,
-			StaleIfError: cfg.StaleIfError, SignedOnly: cfg.NewVariants == "signed"},
+			StaleIfError: cfg.StaleIfError, SignedOnly: cfg.NewVariants == "signed", LogHits: uint32(cfg.LogHits)},
 	})
 	node := node{cfg: cfg, log: log, edge: e, ring: members, pool: pool, catalog: known, meter: meter, metrics: metrics,
 		proxies: proxies, peers: peerhttp.NewServer(peerhttp.Work{Object: e.ServePeer, Chunk: blobs.OwnerChunk},
-			peerhttp.ServerOptions{TLS: serverTLS, Log: log})}
+			peerhttp.ServerOptions{TLS: serverTLS, Wrap: tracer.Peer, Log: log})}
 	node.export(memory, disk, blobs, peers, reduced)
 	return node.run(ctx)
 }
@@ -136,6 +144,20 @@ func newLimiter(cfg *config.Serve, proxies clientip.Proxies) *limits.Limiter {
 	}
 	return limits.New(limits.Options{MissIP: cfg.LimitMissIP, ViewsIP: cfg.LimitViewsIP, Variants: cfg.VariantsPerAsset,
 		Site: site})
+}
+
+// newTracer is nil where there is no collector.
+func newTracer(ctx context.Context, cfg *config.Serve, proxies clientip.Proxies, log *slog.Logger) (*trace.Tracer, error) {
+	if cfg.OTLPEndpoint == "" {
+		return nil, nil
+	}
+	trusts := func(c *fasthttp.RequestCtx) bool { return proxies.Trusts(clientip.Peer(c.RemoteAddr())) }
+	tracer, err := trace.New(ctx, trace.Options{Endpoint: cfg.OTLPEndpoint, Node: nodeName(cfg), Sample: cfg.TraceSample,
+		Trusts: trusts, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("PICTOR_OTLP_ENDPOINT: %w", err)
+	}
+	return tracer, nil
 }
 
 func newLog(cfg *config.Serve, out io.Writer) (*slog.Logger, error) {

@@ -37,6 +37,8 @@ type Serve struct {
 	PublicAge      time.Duration `help:"How long caches may keep an unversioned public picture." default:"1h" env:"PICTOR_EDGE_PUBLIC_AGE"`
 	StaleFor       time.Duration `help:"How long known public pictures are served while the origin is away." default:"1h" env:"PICTOR_EDGE_STALE_FOR"`
 	MaxConns       int           `help:"Open connections on the public listener." default:"65536" env:"PICTOR_EDGE_MAX_CONNS"`
+	ReusePort      bool          `help:"Let several edges on this machine share the public port, to start the next before this one ends." env:"PICTOR_EDGE_REUSE_PORT"`
+	DrainDelay     time.Duration `help:"How long to go on after SIGTERM, not ready any more, before connections are refused." default:"0s" env:"PICTOR_EDGE_DRAIN_DELAY"`
 	DrainWait      time.Duration `help:"How long running requests may take after SIGTERM." default:"20s" env:"PICTOR_EDGE_DRAIN_WAIT"`
 	Limits
 	Observe

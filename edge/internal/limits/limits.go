@@ -15,9 +15,13 @@ type Options struct {
 	MissIP   limit.Rate                  // work that one client causes
 	ViewsIP  limit.Rate                  // answers to one client, in dialects that limit views
 	Variants int                         // different results made of one picture in a day
+	Remember int                         // results of all pictures together that are remembered for that, 1 Mi by default
 	Site     func(netip.Addr) netip.Addr // puts together what is one client's, the zero Addr for nobody; default: each is another
 	Now      func() time.Time
 }
+
+// defaultRemember takes about 20 MB.
+const defaultRemember = 1 << 20
 
 // Limiter implements edge.Limiter.
 type Limiter struct {
@@ -31,13 +35,16 @@ func New(o Options) *Limiter {
 	if o.Site == nil {
 		o.Site = func(a netip.Addr) netip.Addr { return a }
 	}
+	if o.Remember == 0 {
+		o.Remember = defaultRemember
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return &Limiter{
-		miss:     clients{name: "miss_ip", rate: o.MissIP, site: o.Site, table: newTable(o.MissIP)},
-		views:    clients{name: "views_ip", rate: o.ViewsIP, site: o.Site, table: newTable(o.ViewsIP)},
-		variants: newVariants(o.Variants, o.Now),
+		miss:     clients{name: edge.LimitMissIP, rate: o.MissIP, site: o.Site, table: newTable(o.MissIP)},
+		views:    clients{name: edge.LimitViewsIP, rate: o.ViewsIP, site: o.Site, table: newTable(o.ViewsIP)},
+		variants: newVariants(o.Variants, o.Remember, o.Now),
 		now:      o.Now,
 	}
 }

@@ -15,15 +15,13 @@ import (
 // somebody has it in for is without new sizes for ever.
 const day = 24 * time.Hour
 
-// maxKnown bounds the variants that are remembered of all pictures together, at about 20 bytes each.
-const maxKnown = 1 << 20
-
 // variants remembers which results were made of each picture. The owner of a picture makes them all, so it counts them
 // all; what a stand-in makes while the owner is away counts there.
 type variants struct {
-	most int // of one picture; 0 is no limit
-	now  func() time.Time
-	seed maphash.Seed
+	most     int // of one picture; 0 is no limit
+	remember int // of all pictures together
+	now      func() time.Time
+	seed     maphash.Seed
 
 	mu    sync.Mutex
 	sets  *simplelru.LRU[string, *made] // by digest
@@ -36,10 +34,10 @@ type made struct {
 	keys  map[uint64]struct{}
 }
 
-func newVariants(most int, now func() time.Time) *variants {
-	v := &variants{most: most, now: now, seed: maphash.MakeSeed()}
+func newVariants(most, remember int, now func() time.Time) *variants {
+	v := &variants{most: most, remember: remember, now: now, seed: maphash.MakeSeed()}
 	var err error
-	v.sets, err = simplelru.NewLRU(maxKnown, func(_ string, m *made) { v.known -= len(m.keys) })
+	v.sets, err = simplelru.NewLRU(remember, func(_ string, m *made) { v.known -= len(m.keys) })
 	if err != nil {
 		panic(err) // only for sizes that are not positive
 	}
@@ -60,12 +58,12 @@ func (v *variants) add(job edge.Job) error {
 	}
 	if len(m.keys) >= v.most {
 		end := m.since.Add(day)
-		return edge.LimitError("variants", "too many different variants of this image were made", limit.Pace{
+		return edge.LimitError(edge.LimitVariants, "too many different variants of this image were made", limit.Pace{
 			Rate: limit.Rate{Count: v.most, Per: day}, Reset: end, Wait: max(end.Sub(now), time.Second)})
 	}
 	m.keys[key] = struct{}{}
 	v.known++
-	for v.known > maxKnown {
+	for v.known > v.remember {
 		v.sets.RemoveOldest()
 	}
 	return nil

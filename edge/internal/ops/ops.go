@@ -3,9 +3,11 @@ package ops
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/render"
 )
 
 // Metrics implements edge.Observer and holds the registry.
@@ -22,10 +25,12 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	served   [tiers][statuses]atomic.Pointer[prometheus.Counter] // spares the hot path the hashing of labels
 	bytes    prometheus.Counter
-	duration [2]prometheus.Observer // memory hits, everything else
+	duration [tiers]prometheus.Observer
 	renders  prometheus.Counter
 	failures *prometheus.CounterVec
 	render   *prometheus.HistogramVec
+	refused  *prometheus.CounterVec
+	replaced *prometheus.CounterVec
 }
 
 const (
@@ -42,8 +47,7 @@ func NewMetrics() *Metrics {
 		Help: "Body bytes of answers."})
 	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "pictor_edge_request_seconds",
 		Help:    "Time from a parsed request head to an answer handed to the network.",
-		Buckets: prometheus.ExponentialBuckets(0.00001, 4, 11)}, []string{"kind"})
-	m.duration = [2]prometheus.Observer{duration.WithLabelValues("hit"), duration.WithLabelValues("other")}
+		Buckets: prometheus.ExponentialBuckets(0.00001, 4, 11)}, []string{"tier"})
 	m.renders = prometheus.NewCounter(prometheus.CounterOpts{Name: "pictor_edge_renders_total",
 		Help: "Pictures rendered for somebody who waited."})
 	m.failures = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_edge_render_failures_total",
@@ -51,12 +55,31 @@ func NewMetrics() *Metrics {
 	m.render = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "pictor_edge_render_seconds",
 		Help:    "Time a render took, waiting for a worker included.",
 		Buckets: prometheus.ExponentialBuckets(0.004, 2, 13)}, []string{"format"})
-	m.registry.MustRegister(m.requests, m.bytes, duration, m.renders, m.failures, m.render,
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_edge_refused_total",
+		Help: "Requests that a limit refused."}, []string{"limit"})
+	m.replaced = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_edge_render_workers_replaced_total",
+		Help: "Render processes that were replaced, by reason."}, []string{"reason"})
+	m.registry.MustRegister(m.requests, m.bytes, duration, m.renders, m.failures, m.render, m.refused, m.replaced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, tier := range edge.Tiers() {
 		m.counter(tier, http.StatusOK)
+		m.duration[tier] = duration.WithLabelValues(tier.String())
 	}
+	m.begin()
 	return m
+}
+
+// begin makes the counters exist from the start, at 0: a rate over one that appears with its first event misses it.
+func (m *Metrics) begin() {
+	for _, kind := range edge.Kinds() {
+		m.failures.WithLabelValues(kind.String())
+	}
+	for _, limit := range edge.LimitNames {
+		m.refused.WithLabelValues(limit)
+	}
+	for _, reason := range render.Reasons {
+		m.replaced.WithLabelValues(reason)
+	}
 }
 
 // Counter adds a figure of a part of the edge that only grows; it is read when somebody asks.
@@ -75,11 +98,7 @@ func (m *Metrics) Gauge(name, help string, read func() int64) {
 func (m *Metrics) Served(tier edge.Tier, status int, bytes int64, took time.Duration) {
 	m.counter(tier, status).Inc()
 	m.bytes.Add(float64(bytes))
-	kind := 1
-	if tier == edge.TierMemory {
-		kind = 0
-	}
-	m.duration[kind].Observe(took.Seconds())
+	m.duration[tier].Observe(took.Seconds())
 }
 
 func (m *Metrics) counter(tier edge.Tier, status int) prometheus.Counter {
@@ -102,24 +121,55 @@ func (m *Metrics) Rendered(job edge.Job, took time.Duration, err error) {
 	m.render.WithLabelValues(job.Spec.Format.String()).Observe(took.Seconds())
 }
 
-// Handler serves /healthz (the process lives), /readyz (ready proves that it can work), /metrics and /debug/pprof/.
-func (m *Metrics) Handler(ready func(context.Context) error) http.Handler {
+// Refused implements edge.Observer.
+func (m *Metrics) Refused(limit string) { m.refused.WithLabelValues(limit).Inc() }
+
+// Replaced counts a render process that was replaced.
+func (m *Metrics) Replaced(reason string) { m.replaced.WithLabelValues(reason).Inc() }
+
+// Answers are what the listener asks the edge.
+type Answers struct {
+	Ready   func(context.Context) error // proves that the edge can do its work
+	Explain func(ctx context.Context, target, accept string) []edge.Finding
+}
+
+// PathExplain answers ?target=&accept= with one finding a line.
+const PathExplain = "/debug/explain"
+
+// Handler serves /healthz (the process lives), /readyz (it can work), /metrics, /debug/explain and /debug/pprof/.
+func (m *Metrics) Handler(a Answers) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := ready(r.Context()); err != nil {
+		if err := a.Ready(r.Context()); err != nil {
 			say(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
 		say(w, http.StatusOK, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET "+PathExplain, func(w http.ResponseWriter, r *http.Request) {
+		say(w, http.StatusOK, Format(a.Explain(r.Context(), r.FormValue("target"), r.FormValue("accept"))))
+	})
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+// Format writes findings one a line, for people and for tools.
+func Format(all []edge.Finding) string {
+	width := 0
+	for _, f := range all {
+		width = max(width, len(f.Name))
+	}
+	var lines []string
+	for _, f := range all {
+		lines = append(lines, fmt.Sprintf("%-*s  %s", width, f.Name, f.Text))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func say(w http.ResponseWriter, status int, text string) {

@@ -20,6 +20,9 @@ import (
 	"github.com/pictor/pictor/edge/internal/rungs"
 )
 
+// Reasons are what Options.Replaced is told.
+var Reasons = []string{"crash", "deadline", "gone", "age", "size", "suspect"}
+
 // Options of a Pool; what is zero gets its default.
 type Options struct {
 	Command []string // starts a worker; default: this program with the argument «render»
@@ -36,7 +39,7 @@ type Options struct {
 	RecycleJobs  int           // jobs after which a worker is replaced, default 2000
 
 	Log      *slog.Logger
-	Replaced func(reason string) // called for each worker replaced: crash, deadline, gone, age, size or suspect; may be nil
+	Replaced func(reason string) // called for each worker replaced, with one of Reasons; may be nil
 	Now      func() time.Time    // time.Now by default
 }
 

@@ -5,6 +5,7 @@ package trace
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -19,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
 
 	"github.com/pictor/pictor/edge"
 )
@@ -30,9 +33,10 @@ type Options struct {
 	Sample   float64 // share of requests that are followed, 0 to 1; what a trusted proxy follows is followed in any case
 	// Trusts says whether the request comes from a proxy whose traceparent is believed; by default none is.
 	Trusts func(*fasthttp.RequestCtx) bool
+	Log    *slog.Logger
 }
 
-// Tracer implements edge.Tracer.
+// Tracer implements edge.Tracer. A nil Tracer follows nothing.
 type Tracer struct {
 	provider *sdk.TracerProvider
 	tracer   trace.Tracer
@@ -50,19 +54,38 @@ func New(ctx context.Context, o Options) (*Tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make exporter of traces: %w", err)
 	}
-	return newTracer(o, sdk.WithBatcher(exporter)), nil
-}
-
-func newTracer(o Options, processor sdk.TracerProviderOption) *Tracer {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	otel.SetErrorHandler(&handler{log: o.Log, sparsely: rate.Sometimes{Interval: time.Minute}})
 	if o.Trusts == nil {
 		o.Trusts = func(*fasthttp.RequestCtx) bool { return false }
 	}
 	about := resource.NewSchemaless(attribute.String("service.name", "pictor-edge"),
 		attribute.String("service.instance.id", o.Node))
 	// Whether a request is followed is decided in Request, before the library costs anything.
-	provider := sdk.NewTracerProvider(processor, sdk.WithResource(about), sdk.WithSampler(sdk.AlwaysSample()))
+	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about), sdk.WithSampler(sdk.AlwaysSample()))
 	return &Tracer{provider: provider, tracer: provider.Tracer("github.com/pictor/pictor/edge"), trusts: o.Trusts,
-		below: threshold(o.Sample)}
+		below: threshold(o.Sample)}, nil
+}
+
+// Edge is the Tracer as the edge takes it.
+func (t *Tracer) Edge() edge.Tracer {
+	if t == nil {
+		return nil
+	}
+	return t
+}
+
+// handler logs what the library has to say, which it repeats with every batch.
+type handler struct {
+	log      *slog.Logger
+	sparsely rate.Sometimes
+}
+
+// Handle is the library's call.
+func (h *handler) Handle(err error) {
+	h.sparsely.Do(func() { h.log.Warn("traces are lost", "err", err) })
 }
 
 func threshold(share float64) uint64 {
@@ -89,6 +112,9 @@ const closeLimit = 3 * time.Second
 
 // Close sends what is left.
 func (t *Tracer) Close() error {
+	if t == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
 	if err := t.provider.Shutdown(ctx); err != nil {
@@ -128,13 +154,16 @@ var w3c propagation.TraceContext
 
 // Inject tells a peer what its work belongs to.
 func (t *Tracer) Inject(ctx context.Context, h http.Header) {
-	if trace.SpanContextFromContext(ctx).IsSampled() {
+	if t != nil && trace.SpanContextFromContext(ctx).IsSampled() {
 		w3c.Inject(ctx, propagation.HeaderCarrier(h))
 	}
 }
 
 // Peer follows the work for peers that follow it. Only peers must be let through to it: it believes them.
 func (t *Tracer) Peer(next http.Handler) http.Handler {
+	if t == nil {
+		return next
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := w3c.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 		if trace.SpanContextFromContext(ctx).IsSampled() {

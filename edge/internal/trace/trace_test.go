@@ -191,6 +191,21 @@ func TestUnfollowedCostsNothing(t *testing.T) {
 	}
 }
 
+// Without a collector there is no Tracer, and everything goes its way.
+func TestNone(t *testing.T) {
+	var none *trace.Tracer
+	header := http.Header{}
+	none.Inject(t.Context(), header)
+	if none.Edge() != nil || len(header) != 0 || none.Close() != nil {
+		t.Error("no Tracer is one")
+	}
+	answer := httptest.NewRecorder()
+	none.Peer(http.NotFoundHandler()).ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
+	if answer.Code != 404 {
+		t.Errorf("got %d", answer.Code)
+	}
+}
+
 func TestEndpoint(t *testing.T) {
 	for _, endpoint := range []string{"", "127.0.0.1:4318", "ftp://x", "http://"} {
 		if _, err := trace.New(t.Context(), trace.Options{Endpoint: endpoint}); err == nil {
