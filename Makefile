@@ -11,6 +11,8 @@ MODULES := shared origin edge bench
 export CGO_ENABLED := 1
 export PKG_CONFIG_PATH := $(VIPS)/lib/pkgconfig
 export PICTOR_BIN := $(BIN)
+# The HEIC decoder must be the WebAssembly one: without the tag it would load a libheif of the system, if there is one.
+export GOFLAGS := -tags=nodynamic $(GOFLAGS)
 # Go's build cache does not see what pkg-config says: without this a second clone would link against the first one's
 # libvips.
 export CGO_CPPFLAGS := -DPICTOR_LIBVIPS=$(VIPS)@$(shell cksum < deploy/libvips/package-lock.json | cut -d' ' -f1)

@@ -62,6 +62,10 @@ func (j Job) run(buf []byte, do func(*render) error) error {
 		r.stored.Format, r.stored.Width, r.stored.Height = transform.JPEG, j.Rung.Width, j.Rung.Height
 		r.stored.Frames, r.rungBands = 1, j.Rung.Bands
 	}
+	defer r.pins.Unpin()
+	if err := r.foreign(); err != nil {
+		return damaged(err)
+	}
 	if err := r.trim(); err != nil {
 		return damaged(err)
 	}
@@ -69,7 +73,6 @@ func (j Job) run(buf []byte, do func(*render) error) error {
 	if r.Layout, err = r.spec.Layout(r.src); err != nil {
 		return &edge.Error{Kind: edge.Invalid, Message: err.Error(), Err: err}
 	}
-	defer r.pins.Unpin()
 	if err := do(&r); err != nil {
 		return damaged(err)
 	}
