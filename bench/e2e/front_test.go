@@ -126,7 +126,7 @@ func varnish(t testing.TB, edge string) server {
 backend edge { .host = "%s"; .port = "%s"; }
 sub vcl_deliver { if (obj.hits > 0) { set resp.http.X-Cache = "HIT"; } else { set resp.http.X-Cache = "MISS"; } }
 `, host, port))
-		return []string{"-F", "-n", filepath.Join(dir, "varnish"), "-a", address, "-f", file, "-s", "malloc,32m"}
+		return []string{"-F", "-j", "none", "-n", filepath.Join(dir, "varnish"), "-a", address, "-f", file, "-s", "malloc,32m"}
 	})
 }
 
