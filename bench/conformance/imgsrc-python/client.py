@@ -39,10 +39,12 @@ def settings(sdk):
     before = sdk.settings.get_settings().settings_response.settings
     assert before.username and before.default_quality == 80 and before.default_fit_mode == "cover", before
     step("get_settings")
-    answer = sdk.settings.update_settings(delivery_formats=["webp", "jpeg"], default_quality=75, default_max_width=1000,
-                                          theme="dark").settings_update_response
+    answer = sdk.settings.update_settings(request={
+        "delivery_formats": ["webp", "jpeg"], "default_quality": 75, "default_max_width": 1000, "theme": "dark",
+    }).settings_update_response
     assert answer.settings.default_max_width == 1000 and answer.settings.delivery_formats == ["webp", "jpeg"], answer
-    answer = sdk.settings.update_settings(default_quality=80, default_max_width=None).settings_update_response
+    answer = sdk.settings.update_settings(
+        request={"default_quality": 80, "default_max_width": None}).settings_update_response
     assert answer.settings.default_max_width is None and answer.settings.default_quality == 80, answer
     step("update_settings")
     return before.username
@@ -66,10 +68,10 @@ def upload(sdk, picture):
 
 
 def look(sdk, image):
-    page = sdk.images.list_images(limit=20).result
+    page = sdk.images.list_images(limit=20).image_list_response
     assert page.total == 1 and page.images[0].id == image.id and not page.has_more, page
     assert [(f.name, f.image_count) for f in page.folders] == [("photos", 1)], page
-    page = sdk.images.list_images(path="photos").result
+    page = sdk.images.list_images(path="photos").image_list_response
     assert page.images[0].paths == image.paths and page.folders[0].name == "2024", page
     step("list_images")
     found = sdk.images.search_images(q="my photo").search_response
@@ -83,7 +85,8 @@ def look(sdk, image):
 
 
 def presets(sdk, image):
-    made = sdk.presets.create_preset(name="hero", params={"w": 64, "h": 48, "fit": "cover"}, description="for tests").preset
+    made = sdk.presets.create_preset(request={
+        "name": "hero", "params": {"w": 64, "h": 48, "fit": "cover"}, "description": "for tests"}).preset
     assert made.name == "hero" and made.params["w"] == 64, made
     step("create_preset")
     eventually(lambda: status_of(image.available_formats.webp + "?p:hero") == 200, "the preset is not delivered")
