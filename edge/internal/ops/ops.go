@@ -17,6 +17,7 @@ import (
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/render"
+	"github.com/pictor/pictor/shared/transform"
 )
 
 // Metrics implements edge.Observer and holds the registry.
@@ -73,6 +74,9 @@ func NewMetrics() *Metrics {
 func (m *Metrics) begin() {
 	for _, kind := range edge.Kinds() {
 		m.failures.WithLabelValues(kind.String())
+	}
+	for _, format := range []transform.Format{transform.JPEG, transform.PNG, transform.WebP, transform.AVIF, transform.GIF} {
+		m.render.WithLabelValues(format.String())
 	}
 	for _, limit := range edge.LimitNames {
 		m.refused.WithLabelValues(limit)
