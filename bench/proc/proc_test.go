@@ -134,15 +134,15 @@ func TestUsageOfATree(t *testing.T) {
 	if cpu < 50*time.Millisecond {
 		t.Errorf("processor time is %s", cpu)
 	}
-	if bytes, err := Memory(p.Pid); err != nil || bytes < 1<<14 || bytes > 1<<28 {
-		t.Errorf("memory is %d, %v", bytes, err)
+	if alone, all, err := Memory(p.Pid); err != nil || alone < 1<<14 || all < alone || all > 1<<28 {
+		t.Errorf("memory is %d of %d, %v", alone, all, err)
 	}
 	gone := start(t, "exit 0", -1)
 	gone.Stop()
 	if _, err := CPUTime(gone.Pid); err == nil {
 		t.Error("a process that ended has processor time")
 	}
-	if _, err := Memory(gone.Pid); err == nil {
+	if _, _, err := Memory(gone.Pid); err == nil {
 		t.Error("a process that ended has memory")
 	}
 }

@@ -119,24 +119,26 @@ func parseStat(text []byte) (time.Duration, error) {
 	return ticks * clockTick, nil
 }
 
-// Memory is the resident size of a process and its descendants in bytes; what they share counts once in all.
-func Memory(pid int) (int64, error) {
-	var sum int64
+// Memory is the resident size of a process in bytes, and with its descendants; what several share counts once in all.
+func Memory(pid int) (alone, all int64, err error) {
 	for i, pid := range Tree(pid) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 		if err != nil {
 			if i == 0 {
-				return 0, err
+				return 0, 0, err
 			}
 			continue // it has ended
 		}
 		n, err := parsePss(text)
-		if err != nil {
-			return 0, err
+		if err != nil && i == 0 {
+			return 0, 0, err // of a child that is just ending, nothing is resident any more
 		}
-		sum += n
+		if i == 0 {
+			alone = n
+		}
+		all += n
 	}
-	return sum, nil
+	return alone, all, nil
 }
 
 // parsePss reads the line «Pss:  1234 kB» of /proc/PID/smaps_rollup.

@@ -33,6 +33,7 @@ type Doc struct {
 	Plots    []Plot
 	Failures []Failure
 	Figures  *Figures
+	Files    map[string][]byte // to lie beside the report
 }
 
 // Markdown writes the report.

@@ -176,21 +176,21 @@ func TestSummarizeReplacesWhatStandsBetweenTheMarkers(t *testing.T) {
 	}
 	write("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
 	for range 2 { // a second time changes nothing
-		if err := doc().Summarize(file); err != nil {
+		if err := doc().Summarize(file, filepath.Join(filepath.Dir(file), "bench", "day")); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := "before\n<!-- bench -->\n\n" + GoalTable(doc().Verdicts) + "\n<!-- /bench -->\nafter\n"
+		want := "before\n<!-- bench -->\n\n[T](bench/day/report.md), ratios and times with their range over the rounds:\n\n" + GoalTable(doc().Verdicts) + "\n<!-- /bench -->\nafter\n"
 		if string(text) != want {
 			t.Fatalf("%s", text)
 		}
 	}
 	for _, broken := range []string{"no markers", "<!-- bench --> and no end"} {
 		write(broken)
-		if err := doc().Summarize(file); err == nil {
+		if err := doc().Summarize(file, filepath.Join(filepath.Dir(file), "bench", "day")); err == nil {
 			t.Errorf("%q was taken", broken)
 		}
 		if text, _ := os.ReadFile(file); string(text) != broken {

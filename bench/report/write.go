@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// Write puts report.md, its plots and figures.json into a folder.
+// Write puts report.md, its plots, its files and figures.json into a folder.
 func (d *Doc) Write(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
@@ -25,6 +25,11 @@ func (d *Doc) Write(folder string) error {
 	for _, p := range d.Plots {
 		if err := p.save(folder); err != nil {
 			return err
+		}
+	}
+	for name, content := range d.Files {
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
+			return fmt.Errorf("write report: %w", err)
 		}
 	}
 	return d.writeFigures(filepath.Join(folder, "figures.json"))
@@ -55,8 +60,8 @@ const (
 	summaryTo   = "<!-- /bench -->"
 )
 
-// Summarize replaces what stands between the markers of a file.
-func (d *Doc) Summarize(file string) error {
+// Summarize replaces what stands between the markers of a file with the goals and a link to the folder of the report.
+func (d *Doc) Summarize(file, folder string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -66,6 +71,11 @@ func (d *Doc) Summarize(file string) error {
 	if !ok || !okTo {
 		return fmt.Errorf("summarize in %s: %w", file, errors.New("the markers «bench» are not there"))
 	}
-	summary := fmt.Sprintf("%s\n\n%s\n%s", summaryFrom, GoalTable(d.Verdicts), summaryTo)
+	link, err := filepath.Rel(filepath.Dir(file), filepath.Join(folder, "report.md"))
+	if err != nil {
+		return fmt.Errorf("summarize in %s: %w", file, err)
+	}
+	summary := fmt.Sprintf("%s\n\n[%s](%s), ratios and times with their range over the rounds:\n\n%s\n%s", summaryFrom, d.Title,
+		filepath.ToSlash(link), GoalTable(d.Verdicts), summaryTo)
 	return os.WriteFile(file, slices.Concat(before, []byte(summary), after), 0o644)
 }

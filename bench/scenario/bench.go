@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/pictor/pictor/bench/load"
@@ -41,6 +42,7 @@ type Bench struct {
 	Checks  []string
 	Notes   []string
 	Plots   []report.Plot
+	Files   map[string][]byte // to lie beside the report
 
 	places int
 }
@@ -73,8 +75,18 @@ func (b *Bench) Fail(scenario, peer string, err error) {
 // place is an empty folder for a rival on a core.
 func (b *Bench) place(name string, cpu int) (peers.Place, error) {
 	b.places++
-	dir := filepath.Join(b.Work, fmt.Sprintf("%02d-%s", b.places, name))
+	dir := filepath.Join(b.Work, fmt.Sprintf("%02d-%s", b.places, plainName(name)))
 	return peers.Place{Self: b.Self, Tools: b.Tools, Dir: dir, CPU: cpu}, os.MkdirAll(dir, 0o700)
+}
+
+// plainName is a name that needs no care in configurations and logs.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name))
 }
 
 // startWait is how long a server may take to become ready.

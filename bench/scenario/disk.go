@@ -13,7 +13,6 @@ import (
 	"github.com/pictor/pictor/bench/load"
 	"github.com/pictor/pictor/bench/peers"
 	"github.com/pictor/pictor/bench/picture"
-	"github.com/pictor/pictor/bench/proc"
 	"github.com/pictor/pictor/bench/report"
 	"github.com/pictor/pictor/bench/stack"
 )
@@ -21,13 +20,17 @@ import (
 // diskMemory is the least memory that an edge takes for its cache: what is asked for is many times that.
 const diskMemory = 8 << 20
 
+// diskTables show what Disk measures.
+var diskTables = []report.Table{diskTable, {Title: "Hits on disk: processor time of the server", Scenario: "disk", Metric: "cpu",
+	Unit: "µs per answer", Cases: diskTable.Cases, Peers: diskTable.Peers, Ratios: true}}
+
 var diskTable = report.Table{Title: "Hits on disk: answers per second", Scenario: "disk", Metric: "rate", Unit: "answers/s",
 	Cases: []string{hit100k}, Peers: []string{edgeName, "nginx"}, Ratios: true,
 	Note: "The edge reads from pebble, nginx reads files; both from the page cache."}
 
 // Disk measures answers of 100 KB from the edge's disk cache beside nginx with the same bodies as files.
 func Disk(ctx context.Context, b *Bench) error {
-	h := &hits{Bench: b}
+	h := &hits{Bench: b, scenario: "disk"}
 	defer h.stop()
 	s, err := h.pinnedEdge(ctx, fmt.Sprintf("PICTOR_EDGE_MEMORY_BYTES=%d", diskMemory))
 	if err != nil {
@@ -46,7 +49,7 @@ func Disk(ctx context.Context, b *Bench) error {
 	h.rival(ctx, "nginx", h.Server, []string{hit100k}, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
 		return peers.StartNginxStatic(ctx, at, answers)
 	})
-	b.Tables = append(b.Tables, diskTable)
+	b.Tables = append(b.Tables, diskTables...)
 	memory, disk, err := tiers(s)
 	if err != nil {
 		return err
@@ -122,23 +125,12 @@ func (h *hits) measureDisk(ctx context.Context, round int, order *rand.Rand, s *
 	for _, a := range shuffled(order, answers) {
 		plan.Requests = append(plan.Requests, load.Request(s.address, a.Target))
 	}
-	before, err := proc.CPUTime(s.pid)
+	r, cpu, err := h.timed(ctx, plan, s)
 	if err != nil {
-		h.Fail("disk", s.name, err)
+		h.Fail(h.scenario, s.name, err)
 		return
 	}
-	r, err := h.load(ctx, plan)
-	if err != nil {
-		h.Fail("disk", s.name, err)
-		return
+	for metric, value := range map[string]float64{"rate": r.Rate(), "cpu": cpu} {
+		h.Figures.Add(report.Key{Scenario: h.scenario, Case: hit100k, Peer: s.name, Metric: metric}, round, value)
 	}
-	after, err := proc.CPUTime(s.pid)
-	if err != nil {
-		h.Fail("disk", s.name, err)
-		return
-	}
-	key := report.Key{Scenario: "disk", Case: hit100k, Peer: s.name, Metric: "rate"}
-	h.Figures.Add(key, round, r.Rate())
-	key.Metric = "cpu"
-	h.Figures.Add(key, round, float64((after-before).Nanoseconds())/1e3/float64(r.Served))
 }

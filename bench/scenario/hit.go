@@ -30,7 +30,7 @@ const (
 
 var hitBytes = map[string]int{hit10k: 10 << 10, hit100k: 100 << 10, hit1m: 1 << 20}
 
-var hitPeers = []string{edgeName, "fasthttp", "nethttp", "nginx", "nginx cache", "varnish"}
+var hitPeers = []string{edgeName, "fasthttp", "net/http", "nginx", "nginx cache", "varnish"}
 
 // hitConns is how many connections ask at once.
 const hitConns = 64
@@ -47,14 +47,16 @@ type hitServer struct {
 // hits is the scenario: answers from memory, one core for the server, one for the load.
 type hits struct {
 	*Bench
-	answers map[string]peers.Answer // by case
-	servers []*hitServer
-	stops   []func()
+	scenario string                  // for figures
+	ops      string                  // the edge's operations listener
+	answers  map[string]peers.Answer // by case
+	servers  []*hitServer
+	stops    []func()
 }
 
 // Hits measures answers from memory, closed loop: rate, processor time, and how busy both sides are.
 func Hits(ctx context.Context, b *Bench) error {
-	h := &hits{Bench: b}
+	h := &hits{Bench: b, scenario: "hit"}
 	defer h.stop()
 	if err := h.start(ctx); err != nil {
 		return err
@@ -77,6 +79,7 @@ func Hits(ctx context.Context, b *Bench) error {
 	rates.LogY = true
 	b.Plots = append(b.Plots, rates)
 	h.latencies(ctx)
+	h.profile(ctx)
 	b.Checks = append(b.Checks, h.plausible()...)
 	b.Notes = append(b.Notes, fmt.Sprintf("Hits: %d keep-alive connections, closed loop, every server on core %d alone, the "+
 		"load generator on core %d. All bodies are JPEG. fasthttp and net/http answer the edge's bytes and header "+
@@ -105,7 +108,7 @@ func (h *hits) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.stops = append(h.stops, s.Stop)
+	h.stops, h.ops = append(h.stops, s.Stop), s.Edges[0].OpsURL
 	if h.answers, err = prepareHits(ctx, s); err != nil {
 		return err
 	}
@@ -139,7 +142,7 @@ func (h *hits) startRivals(ctx context.Context, all []string) {
 	h.rival(ctx, "fasthttp", h.Server, all, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
 		return peers.StartFastHTTP(ctx, at, list)
 	})
-	h.rival(ctx, "nethttp", h.Server, all, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
+	h.rival(ctx, "net/http", h.Server, all, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
 		return peers.StartNetHTTP(ctx, at, list)
 	})
 	h.rival(ctx, "nginx", h.Server, plain, func(ctx context.Context, at peers.Place) (*peers.Server, error) {
@@ -155,16 +158,16 @@ func (h *hits) startRivals(ctx context.Context, all []string) {
 
 func (h *hits) rival(ctx context.Context, name string, cpu int, cases []string,
 	start func(context.Context, peers.Place) (*peers.Server, error)) {
-	at, err := h.place(strings.ReplaceAll(name, " ", "-"), cpu)
+	at, err := h.place(name, cpu)
 	if err != nil {
-		h.Fail("hit", name, err)
+		h.Fail(h.scenario, name, err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	s, err := start(ctx, at)
 	if err != nil {
-		h.Fail("hit", name, err)
+		h.Fail(h.scenario, name, err)
 		return
 	}
 	h.stops = append(h.stops, s.Stop)
@@ -185,7 +188,7 @@ func (h *hits) add(name string, cases []string, s *peers.Server) {
 			err = fmt.Errorf("its body for %s differs from the edge's", c)
 		}
 		if err != nil {
-			h.Fail("hit", name, err)
+			h.Fail(h.scenario, name, err)
 			return
 		}
 		if c == hit10k {
@@ -199,29 +202,34 @@ func (h *hits) measure(ctx context.Context, round int, c string, s *hitServer) {
 	if !slices.Contains(s.cases, c) {
 		return
 	}
-	plan := h.plan(c, s)
-	before, err := proc.CPUTime(s.pid)
+	r, cpu, err := h.timed(ctx, h.plan(c, s), s)
 	if err != nil {
-		h.Fail("hit", s.name, err)
+		h.Fail(h.scenario, s.name, fmt.Errorf("%s: %w", c, err))
 		return
 	}
-	r, err := h.load(ctx, plan)
-	if err != nil {
-		h.Fail("hit", s.name, fmt.Errorf("%s: %w", c, err))
-		return
-	}
-	after, err := proc.CPUTime(s.pid)
-	if err != nil {
-		h.Fail("hit", s.name, err)
-		return
-	}
-	cpu := float64((after - before).Nanoseconds()) / 1e3 / float64(r.Served)
 	for metric, value := range map[string]float64{
 		"rate": r.Rate(), "cpu": cpu, "p99": milliseconds(r.Latency.P99), "p50": milliseconds(r.Latency.P50),
 		"server busy": cpu * r.Rate() / 1e6, "load busy": r.Busy.Seconds() / r.Elapsed.Seconds(),
 	} {
-		h.Figures.Add(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: metric}, round, value)
+		h.Figures.Add(report.Key{Scenario: h.scenario, Case: c, Peer: s.name, Metric: metric}, round, value)
 	}
+}
+
+// timed carries out a plan and gives the server's processor time in microseconds an answer.
+func (h *hits) timed(ctx context.Context, plan load.Plan, s *hitServer) (*load.Result, float64, error) {
+	before, err := proc.CPUTime(s.pid)
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := h.load(ctx, plan)
+	if err != nil {
+		return nil, 0, err
+	}
+	after, err := proc.CPUTime(s.pid)
+	if err != nil {
+		return nil, 0, err
+	}
+	return r, float64((after - before).Nanoseconds()) / 1e3 / float64(r.Served), nil
 }
 
 func (h *hits) plan(c string, s *hitServer) load.Plan {

@@ -23,7 +23,8 @@ const (
 var memoryTable = report.Table{Title: "Memory", Scenario: "memory", Metric: "MB", Unit: "MB",
 	Cases: []string{"peak", "after 200", "at the end"}, Peers: renderPeers,
 	Note: fmt.Sprintf("Resident size of a peer with its children, shared pages counted once, while originals of 1 to 24 megapixels "+
-		"become JPEG, WebP, AVIF and PNG, %d in flight: %d by the edge, %d by each of the others.", inFlight, memoryAll, memoryRival)}
+		"become JPEG, WebP, AVIF and PNG, %d in flight: %d by the edge, %d by each of the others, or as many as they make in a minute. "+
+		"The edge has %d MiB of memory cache here.", inFlight, memoryAll, memoryRival, diskMemory>>20)}
 
 // mixed are the sizes of the originals.
 var mixed = []struct{ width, height int }{{1200, 900}, {3000, 2000}, {4000, 3000}, {6000, 4000}}
@@ -51,7 +52,8 @@ func Memory(ctx context.Context, b *Bench) error {
 			return err
 		}
 	}
-	if err := r.start(ctx); err != nil {
+	// The smallest cache, full after the first pictures: growth after that is not what was asked for.
+	if err := r.start(ctx, fmt.Sprintf("PICTOR_EDGE_MEMORY_BYTES=%d", diskMemory)); err != nil {
 		return err
 	}
 	plot := report.Plot{File: "memory", Title: "Memory while pictures of 1 to 24 megapixels are made", X: "pictures made", Y: "MB"}
@@ -59,36 +61,46 @@ func Memory(ctx context.Context, b *Bench) error {
 		if r.peers[name] == nil {
 			continue
 		}
-		count := memoryRival
+		count, limit := memoryRival, rivalWait
 		if name == edgeName {
-			count = memoryAll
+			count, limit = memoryAll, edgeWait
 		}
-		curve, err := r.follow(ctx, name, count)
+		all, alone, err := r.follow(ctx, name, count, limit)
 		if err != nil {
 			r.Fail("memory", name, err)
 			continue
 		}
 		b.say("memory: %s", name)
-		plot.Series = append(plot.Series, report.Series{Name: name, Points: curve, Colour: i})
-		r.judge(name, curve)
+		plot.Series = append(plot.Series, report.Series{Name: name, Points: all, Colour: i})
+		if name == edgeName {
+			plot.Series = append(plot.Series, report.Series{Name: name + " without workers", Points: alone, Colour: i, Dashed: true})
+		}
+		r.judge(name, all)
 	}
 	b.Plots = append(b.Plots, plot)
 	b.Tables = append(b.Tables, memoryTable)
 	return ctx.Err()
 }
 
+// Who has not made all pictures after this long is taken as far as it came.
+const (
+	rivalWait = time.Minute
+	edgeWait  = 10 * time.Minute
+)
+
 // sampleEvery is how often memory is looked at.
 const sampleEvery = 200 * time.Millisecond
 
-// follow makes so many pictures and gives memory by their number.
-func (r *renders) follow(ctx context.Context, name string, count int) ([]report.Point, error) {
+// follow makes so many pictures and gives memory by their number, with and without the peer's children.
+func (r *renders) follow(ctx context.Context, name string, count int, limit time.Duration) (all, alone []report.Point, err error) {
 	p := r.peers[name]
 	var mu sync.Mutex // guards left
 	left := count
+	end := time.Now().Add(limit)
 	next := func() (peers.Job, bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		if left--; left < 0 {
+		if left--; left < 0 || time.Now().After(end) {
 			return peers.Job{}, false
 		}
 		return r.next(name, r.kinds[left%len(r.kinds)]), true
@@ -96,21 +108,26 @@ func (r *renders) follow(ctx context.Context, name string, count int) ([]report.
 	done := make(chan error, 1)
 	var made atomic.Int64
 	go func() { done <- r.fly(ctx, p, next, func([]byte) { made.Add(1) }) }()
-	var curve []report.Point
-	for tick := time.NewTicker(sampleEvery); ; {
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	for {
 		select {
 		case err := <-done:
-			tick.Stop()
-			return curve, err
+			return all, alone, err
 		case <-tick.C:
-			bytes, err := proc.Memory(p.Pid)
+			own, whole, err := proc.Memory(p.Pid)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			mb := float64(bytes) / 1e6
-			curve = append(curve, report.Point{X: float64(made.Load()), Y: mb, Low: mb, High: mb})
+			all, alone = append(all, at(made.Load(), whole)), append(alone, at(made.Load(), own))
 		}
 	}
+}
+
+// at is a point of a curve of megabytes.
+func at(made, bytes int64) report.Point {
+	mb := float64(bytes) / 1e6
+	return report.Point{X: float64(made), Y: mb, Low: mb, High: mb}
 }
 
 // judge notes the peak, the mean around the 200th picture, and the mean of the last 200.

@@ -207,7 +207,7 @@ func (r *renders) paint(name string, photo func() []byte) error {
 	return os.Rename(file+".new", file) // whole, or not there
 }
 
-func (r *renders) start(ctx context.Context) error {
+func (r *renders) start(ctx context.Context, env ...string) error {
 	sources, err := r.place("sources", -1)
 	if err != nil {
 		return err
@@ -221,7 +221,7 @@ func (r *renders) start(ctx context.Context) error {
 			return err
 		}
 	}
-	s, err := r.edge(ctx)
+	s, err := r.edge(ctx, env...)
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func (r *renders) upload(ctx context.Context, s *stack.Stack) error {
 
 // join takes a peer in, if it makes the pictures that were asked for of every photograph.
 func (r *renders) join(ctx context.Context, name string, start func(context.Context, peers.Place) (*peers.Renderer, error)) {
-	at, err := r.place(strings.NewReplacer(" ", "-", "(", "", ")", "").Replace(name), -1)
+	at, err := r.place(name, -1)
 	if err != nil {
 		r.Fail(r.scenario, name, err)
 		return

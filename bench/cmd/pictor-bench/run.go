@@ -62,6 +62,7 @@ func (r *run) Run() error {
 		Plots:    b.Plots,
 		Failures: b.Failed,
 		Figures:  &b.Figures,
+		Files:    b.Files,
 	}
 	folder := filepath.Join(r.Results, started.Format("2006-01-02"))
 	if r.Quick {
@@ -78,7 +79,7 @@ func (r *run) Run() error {
 	if r.Readme == "" {
 		return nil
 	}
-	return doc.Summarize(r.Readme)
+	return doc.Summarize(r.Readme, folder)
 }
 
 // bench prepares a run.
