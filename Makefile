@@ -65,6 +65,7 @@ test: build ## run all tests, with the race detector
 soak: build ## the long forms of the tests: hundreds of kills, thousands of mutants
 	@cd bench && PICTOR_SOAK=1 $(GO) test -timeout 6h -count 1 -v ./...
 	@cd origin && PICTOR_SOAK=1 $(GO) test -timeout 1h -count 1 ./internal/probe/...
+	@cd edge && PICTOR_SOAK=1 $(GO) test -timeout 10m -count 1 -v -run Forged .
 
 .PHONY: fuzz
 fuzz: libvips ## fuzz every parser for a while each (FUZZTIME=30s)
