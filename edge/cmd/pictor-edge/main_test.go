@@ -56,9 +56,10 @@ func freePorts(t *testing.T, n int) (all []string) {
 }
 
 // start runs an edge in this process.
-func start(t *testing.T) (public, ops string) {
+func start(t *testing.T, more ...string) (public, ops string) {
 	t.Helper()
 	args, public, ops := flags(t)
+	args = append(args, more...)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	var log bytes.Buffer
@@ -163,6 +164,43 @@ func testDeployed(t *testing.T, ops string) {
 				t.Errorf("%s uses %s, which does not exist", file, name)
 			}
 		}
+	}
+}
+
+// Each client behind a trusted proxy has a limit of its own; what the proxy cannot know, nobody believes.
+func TestLimitsBehindProxy(t *testing.T) {
+	public, ops := start(t, "--trusted-proxies", "127.0.0.1", "--limit-miss-ip", "2/h")
+	ask := func(client string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequest("GET", "http://"+public+"/v1/image/photo", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if client != "" {
+			req.Header.Set("X-Forwarded-For", client)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	for _, c := range []struct {
+		client string
+		want   int
+	}{{"192.0.2.1", 503}, {"192.0.2.1", 503}, {"198.51.100.9, 192.0.2.1", 429}, {"192.0.2.2", 503},
+		{"2001:db8::1", 503}, {"2001:db8::2", 503}, {"2001:db8::3", 429}, {"", 503}, {"", 503}, {"", 503}} {
+		got := ask(c.client)
+		if got.StatusCode != c.want {
+			t.Errorf("%q: %d, want %d", c.client, got.StatusCode, c.want)
+		}
+		if h := got.Header; c.want == 429 && (h.Get("X-RateLimit-Limit") != "2" || h.Get("X-RateLimit-Remaining") != "0" || h.Get("Retry-After") == "") {
+			t.Errorf("%q: %v", c.client, h)
+		}
+	}
+	if _, text := get(t, "http://"+ops+"/metrics"); !strings.Contains(text, `pictor_edge_refused_total{limit="miss_ip"} 2`) {
+		t.Error("refusals are not counted")
 	}
 }
 
