@@ -8,21 +8,19 @@ import (
 // maxMetaBytes is the longest meta box that is read: it describes the picture, with its colour profile, in some KiB.
 const maxMetaBytes = 2 << 20
 
+// maxBrandBytes bounds the ftyp box.
+const maxBrandBytes = 2048
+
 // maxMedia bounds the mdat boxes. Encoders write one.
 const maxMedia = 64
 
-// isAVIF goes by the major brand, like libvips, which takes neither sequences (avis, msf1) nor HEIC. Files of the brand
-// mif1 are AVIF when they say so among the other brands.
-func isAVIF(head []byte) bool {
-	if len(head) < 12 || string(head[4:8]) != "ftyp" {
-		return false
-	}
-	brand := string(head[8:12])
-	return brand == "avif" || brand == "mif1"
-}
+// isAVIF goes by the major brand, like libvips, which does not take sequences (avis, msf1).
+func isAVIF(head []byte) bool { return len(head) >= 12 && string(head[4:12]) == "ftypavif" }
 
 type avifWalker struct {
 	*walker
+	coded   string // the kind of items that hold coded pictures
+	brand   string // that the file must name; of HEIC, heix does as well
 	meta    *avifMeta
 	media   []box // the mdat boxes
 	end     int64 // of the last box that the picture needs
@@ -38,7 +36,7 @@ type avifWalker struct {
 // Height are the size after them, and Orientation is 1, or they would be applied twice. An Exif orientation says
 // nothing in this format (HEIF, ISO/IEC 23008-12, calls it informative; libheif ignores it): it goes with the Exif.
 func walkAVIF(w *walker) error {
-	a := &avifWalker{walker: w}
+	a := &avifWalker{walker: w, coded: "av01", brand: "avif"}
 	if err := a.boxes(); err != nil {
 		return err
 	}
@@ -79,15 +77,15 @@ func (a *avifWalker) brands() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if b.length() < 8 || b.length()%4 != 0 || b.end > 2048 {
+	if b.length() < 8 || b.length()%4 != 0 || b.end > maxBrandBytes {
 		return 0, invalid("its ftyp box is malformed")
 	}
 	body, err := a.at(b.body, int(b.length()))
 	if err != nil {
 		return 0, err
 	}
-	if !hasBrand(body[:4], "avif") && !hasBrand(body[8:], "avif") {
-		return 0, unsupported("of the HEIF family only AVIF is taken")
+	if !hasBrand(body[:4], a.brand) && !hasBrand(body[8:], a.brand) && (a.brand != "heic" || !hasBrand(body, "heix")) {
+		return 0, unsupported("of the HEIF family only AVIF and HEIC are taken")
 	}
 	a.end = b.end
 	return b.end, nil
@@ -188,7 +186,7 @@ func (a *avifWalker) alpha(primary *avifItem) error {
 // headers count: what the container says of sizes binds no decoder.
 func (a *avifWalker) checkCoded(item *avifItem, width, height int64) error {
 	switch item.kind {
-	case "av01":
+	case a.coded:
 		_, err := a.codedPixels(item)
 		return err
 	case "grid":
@@ -217,7 +215,7 @@ func (a *avifWalker) checkGrid(item *avifItem, width, height int64) error {
 	total := int64(0)
 	for _, id := range item.tiles {
 		tile := a.meta.items[id]
-		if tile == nil || tile.kind != "av01" {
+		if tile == nil || tile.kind != a.coded {
 			return invalid("a tile of its grid is missing")
 		}
 		pixels, err := a.codedPixels(tile)
@@ -231,21 +229,28 @@ func (a *avifWalker) checkGrid(item *avifItem, width, height int64) error {
 	return nil
 }
 
-// codedPixels reads the AV1 sequence header of an item, once.
+// codedPixels reads the frame size out of an item's AV1 sequence header, or its HEVC configuration, once.
 func (a *avifWalker) codedPixels(item *avifItem) (int64, error) {
 	if item.pixels > 0 {
 		return item.pixels, nil
 	}
-	data, err := a.content(item, maxSequenceHeaderBytes)
-	if err != nil {
-		return 0, err
-	}
-	width, height, err := av1FrameSize(data)
+	width, height, err := a.frameSize(item)
 	if err != nil {
 		return 0, err
 	}
 	item.pixels = width * height
 	return item.pixels, checkSize(width, height)
+}
+
+func (a *avifWalker) frameSize(item *avifItem) (width, height int64, err error) {
+	if a.coded == "hvc1" {
+		return hevcFrameSize(a.meta.property(item, "hvcC"))
+	}
+	data, err := a.content(item, maxSequenceHeaderBytes)
+	if err != nil {
+		return 0, 0, err
+	}
+	return av1FrameSize(data)
 }
 
 // content reads the first bytes of an item, at most n.

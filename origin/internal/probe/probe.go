@@ -81,6 +81,10 @@ var containers = []container{
 	{transform.GIF, "GIF", isGIF, walkGIF},
 	{transform.WebP, "WebP", isWebP, walkWebP},
 	{transform.AVIF, "AVIF", isAVIF, walkAVIF},
+	{transform.AVIF, "HEIF", isMIF1, walkMIF1},
+	{transform.HEIC, "HEIC", isHEIC, walkHEIC},
+	{transform.TIFF, "TIFF", isTIFF, walkTIFF},
+	{transform.BMP, "BMP", isBMP, walkBMP},
 }
 
 func sniff(head []byte) (container, error) {
@@ -90,9 +94,9 @@ func sniff(head []byte) (container, error) {
 		}
 	}
 	if len(head) >= 12 && string(head[4:8]) == "ftyp" {
-		return container{}, unsupported("the file is of the HEIF family, of which only AVIF stills are taken")
+		return container{}, unsupported("the file is of the HEIF family, of which only AVIF and HEIC stills are taken")
 	}
-	return container{}, unsupported("the file is not a picture that Pictor takes: JPEG, PNG, GIF, WebP or AVIF")
+	return container{}, unsupported("the file is not a picture that Pictor takes: JPEG, PNG, GIF, WebP, AVIF, HEIC, TIFF or BMP")
 }
 
 func (w *walker) walk(c container) error {
