@@ -130,6 +130,9 @@ func settle(req *delivery.Request, stem bool, known, profile *Known, accept tran
 		defaults = profile.Profile
 	}
 	spec, err := req.Settle(stem, defaults, known.Source.Picture(), accept)
+	if err == nil && spec.IsZero() && !known.Source.Cleanable() {
+		spec = spec.Settle(known.Source.Picture(), accept) // in a format that browsers show
+	}
 	return Job{Source: &known.Source, Spec: spec}, asError(err)
 }
 

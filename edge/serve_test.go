@@ -40,6 +40,23 @@ func TestDelivers(t *testing.T) {
 	}
 }
 
+// What cannot be delivered as it was uploaded is shown in a format that browsers know.
+func TestWithoutCleanPicture(t *testing.T) {
+	w := newWorld(t)
+	for name, alpha := range map[string]bool{"heic": false, "tiff": true} {
+		w.add(name, append([]byte(name), picture...), func(m *wire.Manifest) {
+			m.Source.Format, m.Source.Alpha, m.Source.Clean, m.Source.CleanBytes = name, alpha, nil, 0
+		})
+		want, mediaType := "rendered f_jpg", "image/jpeg"
+		if alpha {
+			want, mediaType = "rendered f_png", "image/png"
+		}
+		if got := w.get("/v1/image/" + name); got.body != want || got.Header.Get("Content-Type") != mediaType {
+			t.Errorf("%s: %d %q as %s", name, got.StatusCode, got.body, got.Header.Get("Content-Type"))
+		}
+	}
+}
+
 func TestStatuses(t *testing.T) {
 	w := newWorld(t)
 	w.add("photo", picture, nil)

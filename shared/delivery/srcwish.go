@@ -43,7 +43,7 @@ func (w srcWish) settle(stem bool, profile *wire.Profile, src transform.Source, 
 	ps := w.parts.over(base)
 	format := w.wanted(stem, profile, src, accept)
 	ps = fitted(ps, profile, src)
-	if ps.String() == "" && format == src.Format {
+	if ps.String() == "" && (format == src.Format || !stem) {
 		return transform.Spec{}, nil
 	}
 	ps = ps.set("f", format.String())
@@ -72,7 +72,7 @@ func compile(ps parts, src transform.Source) (transform.Spec, transform.Layout, 
 func (w srcWish) wanted(stem bool, profile *wire.Profile, src transform.Source, accept transform.Accept) transform.Format {
 	switch {
 	case !stem:
-		return src.Format
+		return src.Shown()
 	case w.format.Concrete():
 		return w.format
 	}

@@ -62,7 +62,7 @@ type Source struct {
 	Frames      int      `json:"frames"`
 	Alpha       bool     `json:"alpha,omitempty"`
 	Chunks      [][]byte `json:"chunks"`       // SHA-256 of each ChunkBytes of the blob, in order
-	Clean       []Piece  `json:"clean"`        // the picture without private metadata, as pieces in order
+	Clean       []Piece  `json:"clean"`        // the picture without private metadata, as pieces in order; see Cleanable
 	CleanDigest string   `json:"clean_digest"` // SHA-256 of what Clean adds up to
 	CleanBytes  int64    `json:"clean_bytes"`
 }
@@ -81,6 +81,10 @@ func (p Piece) Size() int64 {
 	}
 	return p.Length
 }
+
+// Cleanable reports whether the picture can be delivered as it was uploaded. TIFF and HEIC cannot: their metadata is not
+// taken out by an edit list, and hardly a browser shows them.
+func (s *Source) Cleanable() bool { return len(s.Clean) > 0 }
 
 // Picture is the part of the Source that sizes follow from.
 func (s *Source) Picture() transform.Source {
