@@ -143,13 +143,12 @@ func (c *Core) ListAPIKeys(ctx context.Context, who Principal) (keys []APIKey, e
 	return c.listKeys(ctx, who, func(k APIKey) bool { return k.Family == "" })
 }
 
-// ListFamilyKeys gives one's own keys of a family that can still be used, newest first.
+// ListFamilyKeys gives one's own keys of a family, newest first, expired ones among them.
 func (c *Core) ListFamilyKeys(ctx context.Context, who Principal, family string) (keys []APIKey, err error) {
 	if err := who.mustRead(); err != nil {
 		return nil, err
 	}
-	now := c.cfg.Now()
-	return c.listKeys(ctx, who, func(k APIKey) bool { return k.Family == family && k.valid(now) })
+	return c.listKeys(ctx, who, func(k APIKey) bool { return k.Family == family && k.RevokedAt.IsZero() })
 }
 
 func (c *Core) listKeys(ctx context.Context, who Principal, wanted func(APIKey) bool) (keys []APIKey, err error) {
@@ -236,9 +235,8 @@ func (c *Core) RevokeFamilyKey(ctx context.Context, who Principal, family, id st
 	if err := who.mustWrite(); err != nil {
 		return err
 	}
-	now := c.cfg.Now()
 	_, err := c.revoke(ctx, id, func(k APIKey) bool {
-		return k.Family == family && k.Account == who.Account.ID && k.valid(now)
+		return k.Family == family && k.Account == who.Account.ID && k.RevokedAt.IsZero()
 	})
 	return err
 }

@@ -153,21 +153,13 @@ const maxFileChars = 100
 // treePath works out where an upload goes. Names are made fit for URLs; a file that says nothing of its format gets the
 // extension of what it is.
 func treePath(wanted string, r *Received) (string, error) {
-	wanted = strings.ReplaceAll(wanted, `\`, "/")
-	var segments []string
-	for segment := range strings.SplitSeq(wanted, "/") {
-		if segment = strings.TrimSpace(segment); segment == "" {
-			continue
-		}
-		clean := CleanFilename(segment)
-		if clean == "" {
-			return "", Errorf(Invalid, "path: %q cannot be a folder", segment)
-		}
-		segments = append(segments, clean)
+	segments, err := cleanSegments(wanted)
+	if err != nil {
+		return "", err
 	}
 	whole := len(segments) > 0 && !strings.HasSuffix(wanted, "/") && hasExtension(segments[len(segments)-1])
 	if !whole {
-		file := CleanFilename(path.Base(strings.ReplaceAll(r.Filename, `\`, "/")))
+		file := cleanName(path.Base(strings.ReplaceAll(r.Filename, `\`, "/")))
 		if stem, _ := delivery.SplitPath(file); stem == "" || r.Filename == "" {
 			file = r.Source.Digest[:treeIDChars]
 		}
@@ -183,15 +175,30 @@ func treePath(wanted string, r *Received) (string, error) {
 	return full, nil
 }
 
+// cleanSegments makes a path that a client names fit for URLs. Empty segments mean nothing.
+func cleanSegments(path string) (segments []string, err error) {
+	for segment := range strings.SplitSeq(strings.ReplaceAll(path, `\`, "/"), "/") {
+		if segment = strings.TrimSpace(segment); segment == "" {
+			continue
+		}
+		clean := cleanName(segment)
+		if clean == "" {
+			return nil, Errorf(Invalid, "path: %q cannot be a folder", segment)
+		}
+		segments = append(segments, clean)
+	}
+	return segments, nil
+}
+
 // hasExtension reports whether the name ends as a picture that can be delivered does.
 func hasExtension(name string) bool {
 	_, ext := delivery.SplitPath(name)
 	return ext != "" && ext != "jxl"
 }
 
-// CleanFilename makes a name fit for URLs: runs of other characters than letters, digits and . _ ~ become a hyphen, and
-// none of these stands at the beginning, where a dot would hide the file.
-func CleanFilename(name string) string {
+// cleanName makes a name fit for URLs: runs of other characters than letters, digits and . _ ~ become a hyphen, and
+// neither that nor a dot stands at the beginning.
+func cleanName(name string) string {
 	var b strings.Builder
 	for _, r := range name {
 		switch {
@@ -201,7 +208,7 @@ func CleanFilename(name string) string {
 			b.WriteByte('-')
 		}
 	}
-	clean := strings.TrimLeft(b.String(), ".-_")
+	clean := strings.TrimLeft(b.String(), ".-")
 	stem, ext := delivery.SplitPath(clean)
 	suffix := clean[len(stem):]
 	if ext == "" {
@@ -244,9 +251,13 @@ func (c *Core) ListTree(ctx context.Context, who Principal, ask ListTree) (page 
 	if ask.Offset < 0 {
 		return TreePage{}, Errorf(Invalid, "offset must not be negative")
 	}
-	prefix := strings.Trim(ask.Folder, "/")
-	if prefix != "" {
-		prefix += "/"
+	segments, err := cleanSegments(ask.Folder)
+	if err != nil {
+		return TreePage{}, err
+	}
+	prefix := ""
+	if len(segments) > 0 {
+		prefix = strings.Join(segments, "/") + "/"
 	}
 	query := AssetQuery{Namespace: treeSpace(who.Account.ID), Below: prefix, Text: ask.Text, Limit: page.Limit,
 		Offset: ask.Offset}

@@ -44,15 +44,16 @@ func pick(dialects []*dialect, r *http.Request) *dialect {
 			able = append(able, d)
 		}
 	}
-	if len(able) == 0 {
-		return dialects[0] // to say that nothing is there
+	last := len(able) - 1
+	if last < 0 {
+		able, last = dialects, 0 // nobody has it, and somebody must say so
 	}
 	for _, d := range able {
 		if d.claims(r) {
 			return d
 		}
 	}
-	return able[len(able)-1]
+	return able[last]
 }
 
 // hostOf is the host that the client asked for, without a port.
@@ -136,12 +137,13 @@ func (s *Server) imgCloud() (*dialect, error) {
 }
 
 func (s *Server) imgSrc() (*dialect, error) {
-	words := front{imgsrc.Fail, imgsrc.RouteNotFound, imgsrc.MethodNotAllowed}
-	return s.dialect(ImgSrc, words, imgsrc.Claims, imgsrc.New(imgsrc.Config{
+	api := imgsrc.New(imgsrc.Config{
 		Core:           s.cfg.Core,
 		Metrics:        s.metrics,
 		Proxies:        s.cfg.Proxies,
 		MaxUploadBytes: s.cfg.MaxUploadBytes,
 		Now:            s.cfg.Now,
-	}).Mount)
+	})
+	words := front{imgsrc.Fail, api.RouteNotFound, api.MethodNotAllowed}
+	return s.dialect(ImgSrc, words, imgsrc.Claims, api.Mount)
 }

@@ -49,14 +49,22 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeError(w, answer.status, answer.code, answer.message)
 }
 
-// RouteNotFound answers where no route is.
-func RouteNotFound(w http.ResponseWriter, _ *http.Request) {
-	writeError(w, http.StatusNotFound, "NOT_FOUND", "Route not found")
+// RouteNotFound answers where no route is. It counts as a call, like all others.
+func (a *API) RouteNotFound(w http.ResponseWriter, r *http.Request) {
+	a.refuse(w, r, http.StatusNotFound, "NOT_FOUND", "Route not found")
 }
 
 // MethodNotAllowed answers where a route does not take the method; the Allow header is there already.
-func MethodNotAllowed(w http.ResponseWriter, _ *http.Request) {
-	writeError(w, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed")
+func (a *API) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	a.refuse(w, r, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed")
+}
+
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+	if _, err := a.admit(w, r); err != nil && origin.KindOf(err) != origin.Unauthenticated {
+		Fail(w, r, err)
+		return
+	}
+	writeError(w, status, code, message)
 }
 
 type errorDetail struct {
