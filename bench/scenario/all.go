@@ -13,6 +13,7 @@ var All = []Scenario{
 	{"hit", Hits},
 	{"disk", Disk},
 	{"render", Renders},
+	{"once", Once},
 	{"memory", Memory},
 }
 

@@ -20,6 +20,9 @@ var Goals = []report.Goal{
 	{Name: "304 against the 10 KB hit", Of: hit(hit304, edgeName), Per: keys(hit(hit10k, edgeName)), AtLeast: 1.1},
 	{Name: "hit on disk, 100 KB, against nginx static", Of: report.Key{Scenario: "disk", Case: hit100k, Peer: edgeName, Metric: "rate"},
 		Per: keys(report.Key{Scenario: "disk", Case: hit100k, Peer: "nginx", Metric: "rate"}), AtLeast: 0.5},
+	{Name: "sources asked for once, rate against the libvips loop", Of: onceKey(edgeName, "rate"), Per: keys(onceKey(vipsName, "rate")), AtLeast: 0.95},
+	{Name: "sources asked for once, latency against the libvips loop", Of: onceKey(edgeName, "latency"),
+		Per: keys(onceKey(vipsName, "latency")), AtMost: 1.1},
 	{Name: "memory after 2000 mixed renders against after 200", Of: memoryKey("at the end"), Per: keys(memoryKey("after 200")), AtMost: 1.1},
 }
 
@@ -32,3 +35,7 @@ func hit(c, peer string) report.Key {
 }
 
 func keys(all ...report.Key) []report.Key { return all }
+
+func onceKey(peer, metric string) report.Key {
+	return report.Key{Scenario: "once", Case: onceCase, Peer: peer, Metric: metric}
+}

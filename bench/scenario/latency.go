@@ -53,6 +53,7 @@ func (h *hits) latencies(ctx context.Context) {
 
 func (h *hits) latency(ctx context.Context, round int, order *rand.Rand, s *hitServer) error {
 	plan := h.plan(hit10k, s)
+	plan.Duration *= 3
 	closed, err := h.load(ctx, plan)
 	if err != nil {
 		return fmt.Errorf("capacity: %w", err)

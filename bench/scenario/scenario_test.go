@@ -1,23 +1,28 @@
 package scenario
 
 import (
+	"bytes"
 	"context"
+	"image/jpeg"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pictor/pictor/bench/peers"
+	"github.com/pictor/pictor/bench/picture"
 	"github.com/pictor/pictor/bench/report"
 )
 
 // A goal about a figure that no scenario takes would be «not measured» for ever.
 func TestGoalsAreAboutWhatIsMeasured(t *testing.T) {
 	h := &hits{Bench: &Bench{}}
-	tables := append(append([]report.Table{diskTable, memoryTable, h.latencyTable("p99")}, hitTables...), renderTables...)
+	tables := append(append([]report.Table{diskTable, memoryTable, h.latencyTable("p99")}, hitTables...), slices.Concat(renderTables, onceTables)...)
 	for _, g := range Goals {
 		if (g.AtLeast == 0) == (g.AtMost == 0) || g.Name == "" || len(g.Per) == 0 && g.Unit == "" {
 			t.Errorf("%+v promises nothing, or two things", g)
@@ -122,6 +127,36 @@ func TestMemoryIsJudgedByMeansEarlyAndLate(t *testing.T) {
 		if got, ok := r.Figures.Spread(memoryKey(c)); !ok || got.Median != want {
 			t.Errorf("%s is %v, want %v", c, got.Median, want)
 		}
+	}
+}
+
+func TestRateIsThatBetweenBeginningAndEnd(t *testing.T) {
+	begun := time.Now()
+	var done []time.Time
+	for i := range 4 { // the first few take long
+		done = append(done, begun.Add(10*time.Second+time.Duration(i)))
+	}
+	for i := range 20 {
+		done = append(done, begun.Add(10*time.Second+time.Duration(i+1)*100*time.Millisecond))
+	}
+	if got := steadyRate(done); got < 9.99 || got > 10.01 {
+		t.Errorf("%v a second, want 10", got)
+	}
+}
+
+func TestCommentsMakeOtherFilesOfTheSamePicture(t *testing.T) {
+	photo := picture.JPEG(picture.Photo(40, 30, 1))
+	a, b := withComment(photo, "once-1"), withComment(photo, "once-2")
+	if bytes.Equal(a, b) || bytes.Equal(a, photo) {
+		t.Error("the files are the same")
+	}
+	want, err := jpeg.Decode(bytes.NewReader(photo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := jpeg.Decode(bytes.NewReader(a))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("another picture, %v", err)
 	}
 }
 

@@ -33,15 +33,15 @@ func (h *hits) crossCheck(ctx context.Context) (string, error) {
 			continue
 		}
 		plan := h.plan(hit10k, s)
+		plan.Duration = 2 * time.Second
 		r, err := h.load(ctx, plan)
 		if err != nil {
 			return "", err
 		}
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
-		seconds := max(1, int(plan.Duration.Seconds()))
 		cmd := exec.CommandContext(ctx, filepath.Join(h.Tools, "debian/usr/bin/wrk"), "-t1", fmt.Sprintf("-c%d", hitConns),
-			fmt.Sprintf("-d%ds", seconds), "http://"+s.address+h.answers[hit10k].Target)
+			fmt.Sprintf("-d%.0fs", plan.Duration.Seconds()), "http://"+s.address+h.answers[hit10k].Target)
 		cmd.Env = append(os.Environ(), peers.DebianLibraries(h.Tools))
 		out, err := output(cmd, h.Load)
 		if err != nil {
