@@ -36,6 +36,7 @@ type Policy struct {
 	Deadline  time.Duration // the longest a request waits for a render; default 60 s
 	// How long shared caches may go on with such a picture while they ask for it, and while they cannot; 0 is not at all.
 	StaleWhileRevalidate, StaleIfError time.Duration
+	ClientHints                        bool // Sec-CH-DPR, Sec-CH-Width and Save-Data count, see hints.go
 	// SignedOnly: what does not exist yet is made only for signed URLs, and for what the account chose itself: its
 	// presets and defaults, and pictures as uploaded.
 	SignedOnly bool

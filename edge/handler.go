@@ -69,6 +69,7 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 		r.fail(err)
 		return
 	}
+	hinted := r.hint(&job, target)
 	if job.Spec.IsZero() && job.Source.CleanBytes > wholeBytes {
 		if err := r.charge(); err != nil { // for chunks that the origin may be asked for
 			r.fail(err)
@@ -83,7 +84,9 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 		return
 	}
 	r.prepare(got.obj.MediaType, got.obj.ETag)
-	e.remember(r, target, job, got.obj, profile)
+	if !hinted { // the next client with this target gives other hints
+		e.remember(r, target, job, got.obj, profile)
+	}
 	if r.anew(got.tier); got.from == TierRender {
 		r.known.Meter.AddRender()
 	}

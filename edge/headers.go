@@ -27,8 +27,13 @@ func (r *answer) common() {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("Timing-Allow-Origin", "*")
-	if r.negotiated {
-		h.Set("Vary", "Accept")
+	switch {
+	case !r.negotiated:
+	case r.hintable():
+		h.Set("Vary", varyHints)
+		h.SetCanonical(headerAcceptCH, []byte(acceptCH))
+	default:
+		h.Set("Vary", varyAccept)
 	}
 }
 

@@ -98,6 +98,9 @@ func (e *Edge) serveHot(r *answer) bool {
 	if route == nil {
 		return false
 	}
+	if e.Policy.ClientHints && route.req.Negotiable && hintsOf(&c.Request.Header) != (hints{}) {
+		return false
+	}
 	v := route.variants[route.acceptClass(&c.Request.Header)].Load()
 	if v == nil || !v.current() || !e.Catalog.Fresh(r.start) || !e.mayShow(route.req.Signature, v.known, r.start) {
 		return false
@@ -110,6 +113,7 @@ func (e *Edge) serveHot(r *answer) bool {
 		return false // a refusal counts nothing, so it comes again
 	}
 	r.known, r.tier, r.negotiated = v.known, TierMemory, route.req.Negotiable
+	r.req.Signature.Given = route.req.Signature.Given // for an error's Vary
 	v.head.CopyTo(&c.Response.Header)
 	if changing(&route.req, &v.known.Manifest) {
 		r.setCacheControl(&route.req)

@@ -124,7 +124,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Tracer:    tracer.Edge(),
 		Log:       log,
 		Policy: edge.Policy{PublicAge: cfg.PublicAge, StaleWhileRevalidate: cfg.StaleWhileRevalidate,
-			StaleIfError: cfg.StaleIfError, SignedOnly: cfg.NewVariants == "signed", LogHits: uint32(cfg.LogHits)},
+			StaleIfError: cfg.StaleIfError, ClientHints: cfg.ClientHints, SignedOnly: cfg.NewVariants == "signed", LogHits: uint32(cfg.LogHits)},
 	})
 	node := node{cfg: cfg, log: log, edge: e, ring: members, pool: pool, catalog: known, meter: meter, metrics: metrics,
 		proxies: proxies, peers: peerhttp.NewServer(peerhttp.Work{Object: e.ServePeer, Chunk: blobs.OwnerChunk},

@@ -17,6 +17,7 @@ type Public struct {
 	TrustedProxies       []string      `help:"Addresses and ranges whose X-Forwarded-For is believed, comma-separated." env:"PICTOR_EDGE_TRUSTED_PROXIES"`
 	StaleWhileRevalidate time.Duration `help:"How long shared caches may answer with an outdated public picture while they ask for it." default:"24h" env:"PICTOR_EDGE_STALE_WHILE_REVALIDATE"`
 	StaleIfError         time.Duration `help:"How long shared caches may answer with an outdated public picture while no edge can be asked." default:"24h" env:"PICTOR_EDGE_STALE_IF_ERROR"`
+	ClientHints          bool          `help:"Let Sec-CH-DPR, Sec-CH-Width and Save-Data change pictures whose format is negotiated and that are not signed." env:"PICTOR_EDGE_CLIENT_HINTS"`
 }
 
 func (p *Public) validate() error {
