@@ -28,6 +28,12 @@ func Run(t *testing.T, open func(t *testing.T) origin.Store) {
 		"asset lists":                   testAssetLists,
 		"asset search":                  testAssetSearch,
 		"asset cursor":                  testAssetCursor,
+		"presets":                       testPresets,
+		"family keys":                   testFamilyKeys,
+		"paths":                         testPaths,
+		"tree lists":                    testTreeLists,
+		"settings of accounts":          testSettingsOfAccounts,
+		"activity":                      testActivity,
 		"moving assets":                 testMoveAssets,
 		"usage":                         testUsage,
 		"change log":                    testChanges,
@@ -145,6 +151,8 @@ func createOne(tx origin.Tx, thing any) error {
 		return tx.CreateSession(thing)
 	case origin.APIKey:
 		return tx.CreateAPIKey(thing)
+	case origin.Preset:
+		return tx.CreatePreset(thing)
 	case origin.Blob:
 		return tx.PutBlob(thing)
 	case origin.Asset:
