@@ -99,7 +99,7 @@ func checkFormats(names []string) error {
 		return Errorf(Invalid, "at least one format must be named")
 	}
 	for i, name := range names {
-		if f, ok := transform.ParseFormat(name); !ok || !f.Concrete() {
+		if f, ok := transform.ParseFormat(name); !ok || !f.Written() {
 			return Errorf(Invalid, "%q is no format that can be delivered", name)
 		}
 		if slices.Contains(names[:i], name) {

@@ -48,7 +48,7 @@ func SplitPath(name string) (stem, extension string) {
 }
 
 var pictureExtension = map[string]bool{".jpg": true, ".jpeg": true, ".png": true, ".webp": true, ".avif": true,
-	".gif": true, extensionJXL: true}
+	".gif": true, ".bmp": true, ".tif": true, ".tiff": true, ".heic": true, ".heif": true, extensionJXL: true}
 
 const extensionJXL = ".jxl"
 
@@ -76,6 +76,7 @@ func parseSrc(rest, query string) (Request, error) {
 		return Request{}, err
 	}
 	wish.format, _ = transform.ParseFormat(ext)
+	wish.unable = ext != "" && !wish.format.Written()
 	req := Request{Name: wire.Name{Namespace: wire.PathSpace(username), Name: path},
 		Stem:       wire.Name{Namespace: wire.StemSpace(username), Name: stem},
 		Version:    wish.version,

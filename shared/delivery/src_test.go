@@ -212,6 +212,23 @@ func TestSrcRefuses(t *testing.T) {
 	}
 }
 
+// What can only be read is delivered by its very path, never as a wish.
+func TestSrcReadOnlyFormats(t *testing.T) {
+	scan := transform.Source{Format: transform.TIFF, Width: 100, Height: 50, Frames: 1}
+	for _, target := range []string{"/i/a/p.tiff", "/i/a/p.heic?w=10", "/i/a/p.bmp"} {
+		req, err := Parse(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := req.Settle(true, nil, scan, all); err == nil {
+			t.Errorf("%s by its stem: accepted", target)
+		}
+		if _, err := req.Settle(false, nil, scan, all); err != nil {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
 // A signature holds for every transform of its path, and for nothing else.
 func TestSrcSigned(t *testing.T) {
 	ring := keys(t)

@@ -17,6 +17,7 @@ type srcWish struct {
 	preset string
 	parts  parts
 	format transform.Format // of the path's extension; FormatSource when it has none
+	unable bool             // the extension is that of a format that is only read
 }
 
 // needsProfile: the profile has the defaults.
@@ -35,6 +36,9 @@ func (w srcWish) settle(stem bool, profile *wire.Profile, src transform.Source, 
 	error) {
 	if profile == nil {
 		profile = &wire.Profile{}
+	}
+	if stem && w.unable {
+		return transform.Spec{}, invalid("pictures of this format cannot be written: ask for webp, avif, jpeg or png")
 	}
 	base, err := preset(profile, w.preset)
 	if err != nil {
@@ -73,7 +77,7 @@ func (w srcWish) wanted(stem bool, profile *wire.Profile, src transform.Source, 
 	switch {
 	case !stem:
 		return src.Shown()
-	case w.format.Concrete():
+	case w.format.Written():
 		return w.format
 	}
 	for _, name := range profile.Formats {
@@ -93,7 +97,7 @@ func suits(f transform.Format, src transform.Source, accept transform.Accept) bo
 	case src.Frames > 1 && !f.Animates(), src.Alpha && !f.HasAlpha():
 		return false
 	}
-	return f.Concrete()
+	return f.Written()
 }
 
 // fitted works out the box in pixels, dpr multiplied in, aspect and fit settled, and scaled down into the limits: this
