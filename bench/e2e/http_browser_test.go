@@ -22,8 +22,15 @@ import (
 const page = `<!doctype html><script type="module">
 const edge = EDGE, result = {}
 const count = async status => Number(await (await fetch('/count?status=' + status, {cache: 'no-store'})).text())
-const answers = async (status, ask) => { const before = await count(status); await ask(); return await count(status) - before }
-const load = async (path, init) => { const r = await fetch(edge + path, init); return {status: r.status, size: (await r.arrayBuffer()).byteLength} }
+const answers = async (status, ask) => {
+	const before = await count(status)
+	await ask()
+	return await count(status) - before
+}
+const load = async (path, init) => {
+	const r = await fetch(edge + path, init)
+	return {status: r.status, size: (await r.arrayBuffer()).byteLength}
+}
 const twice = async path => { await load(path); await load(path) }
 const pause = ms => new Promise(done => setTimeout(done, ms))
 try {
@@ -68,12 +75,14 @@ func TestBrowser(t *testing.T) {
 	s := start(t, 1, "PICTOR_EDGE_PUBLIC_AGE=2s", "PICTOR_EDGE_STALE_WHILE_REVALIDATE=0s")
 	c := signIn(t, s)
 	asset := upload(t, c, "p.png", picture.PNG(picture.Photo(120, 80, 1)), map[string]string{"public_id": "photo"})
-	upload(t, c, "s.png", picture.PNG(picture.Photo(120, 80, 2)), map[string]string{"public_id": "secret", "visibility": "private"})
+	upload(t, c, "s.png", picture.PNG(picture.Photo(120, 80, 2)),
+		map[string]string{"public_id": "secret", "visibility": "private"})
 	signed, err := c.Sign(context.Background(), "secret", "w_20", 3600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	html := strings.NewReplacer("EDGE", strconv.Quote(s.Edges[0].URL), "PRIVATE", strconv.Quote(strings.TrimPrefix(signed, s.Edges[0].URL)),
+	edge := s.Edges[0].URL
+	html := strings.NewReplacer("EDGE", strconv.Quote(edge), "PRIVATE", strconv.Quote(strings.TrimPrefix(signed, edge)),
 		"VERSIONED", fmt.Sprintf("%q", fmt.Sprintf("/v1/image/w_30/photo?v=%d", asset.Version))).Replace(page)
 	done := make(chan []byte, 1)
 	site := http.NewServeMux()
@@ -119,7 +128,8 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("%s: %v, want %s", what, result[what], want)
 		}
 	}
-	if again := fmt.Sprint(result["revalidated"]); !strings.Contains(again, "status:200") || strings.Contains(again, "size:0") {
+	again := fmt.Sprint(result["revalidated"])
+	if !strings.Contains(again, "status:200") || strings.Contains(again, "size:0") {
 		t.Errorf("after a 304 the page has %s", again)
 	}
 }

@@ -3,23 +3,18 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/pictor/pictor/bench/client"
 	"github.com/pictor/pictor/bench/picture"
 	"github.com/pictor/pictor/bench/stack"
 )
 
-// shared is a shared cache in front of an edge, and how it tells where an answer came from.
-type shared struct {
-	base string
-	hit  func(*http.Response) bool
-}
+// fromCache reports whether the cache in front had the answer.
+func fromCache(r *http.Response) bool { return r.Header.Get("X-Cache") == "HIT" }
 
 // Shared caches keep, refresh, cut up and leave alone just what the headers say.
 func TestSharedCaches(t *testing.T) {
@@ -32,34 +27,34 @@ func TestSharedCaches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, begin := range map[string]func(t *testing.T, edge string) shared{
-		"nginx": func(t *testing.T, edge string) shared {
-			address := nginx(t, edge, "proxy_cache_path DIR/cache keys_zone=pictures:1m;",
-				"proxy_cache pictures; proxy_cache_revalidate on; add_header X-Cache $upstream_cache_status;").address
-			return shared{"http://" + address, func(r *http.Response) bool { return r.Header.Get("X-Cache") == "HIT" }}
+	for name, begin := range map[string]func(t *testing.T, edge string) server{
+		"nginx": func(t *testing.T, edge string) server {
+			return nginx(t, edge, "proxy_cache_path DIR/cache keys_zone=pictures:1m;",
+				"proxy_cache pictures; proxy_cache_revalidate on; add_header X-Cache $upstream_cache_status;")
 		},
-		"varnish": func(t *testing.T, edge string) shared {
-			return shared{"http://" + varnish(t, edge).address, func(r *http.Response) bool { return r.Header.Get("X-Cache") == "HIT" }}
-		},
+		"varnish": func(t *testing.T, edge string) server { return varnish(t, edge) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			testSharedCache(t, begin(t, edgeAddress(s)), s.Edges[0], asset, content, strings.TrimPrefix(signed, s.Edges[0].URL))
+			cache := "http://" + begin(t, edgeAddress(s)).address
+			testSharedCache(t, cache, s.Edges[0], asset.Version, content, strings.TrimPrefix(signed, s.Edges[0].URL))
 		})
 	}
 }
 
-func testSharedCache(t *testing.T, cache shared, edge *stack.Program, asset *client.Asset, content []byte, private string) {
-	versioned := "/v1/image/photo?v=" + strconv.FormatInt(asset.Version, 10)
+func testSharedCache(t *testing.T, cache string, edge *stack.Program, version int64, content []byte, private string) {
+	versioned := "/v1/image/photo?v=" + strconv.FormatInt(version, 10)
 
 	t.Run("store", func(t *testing.T) {
-		if again := twice(t, cache, versioned); !cache.hit(again) || again.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
+		again := twice(t, cache, versioned)
+		if !fromCache(again) || again.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
 			t.Errorf("a versioned picture is asked for again: %v", again.Header)
 		}
 	})
 	t.Run("formats apart", func(t *testing.T) {
 		for range 2 {
-			for accept, want := range map[string]string{"image/avif,*/*": "image/avif", "image/webp,*/*": "image/webp", "*/*": "image/jpeg"} {
-				resp, _ := get(t, cache.base+"/v1/image/w_20,f_auto/photo?v=1", "Accept", accept)
+			for accept, want := range map[string]string{"image/avif,*/*": "image/avif", "image/webp,*/*": "image/webp",
+				"*/*": "image/jpeg"} {
+				resp, _ := get(t, cache+"/v1/image/w_20,f_auto/photo?v=1", "Accept", accept)
 				if got := resp.Header.Get("Content-Type"); got != want {
 					t.Errorf("%s gets %s", accept, got)
 				}
@@ -68,17 +63,17 @@ func testSharedCache(t *testing.T, cache shared, edge *stack.Program, asset *cli
 	})
 	t.Run("part", func(t *testing.T) {
 		twice(t, cache, versioned)
-		resp, body := get(t, cache.base+versioned, "Range", "bytes=10-19")
-		if resp.StatusCode != 206 || !cache.hit(resp) || !bytes.Equal(body, content[10:20]) {
+		resp, body := get(t, cache+versioned, "Range", "bytes=10-19")
+		if resp.StatusCode != 206 || !fromCache(resp) || !bytes.Equal(body, content[10:20]) {
 			t.Errorf("%d %v, %d bytes", resp.StatusCode, resp.Header, len(body))
 		}
-		if resp, _ := get(t, cache.base+versioned, "If-None-Match", resp.Header.Get("ETag")); resp.StatusCode != 304 {
+		if resp, _ := get(t, cache+versioned, "If-None-Match", resp.Header.Get("ETag")); resp.StatusCode != 304 {
 			t.Errorf("the same tag: %d", resp.StatusCode)
 		}
 	})
 	t.Run("refuse", func(t *testing.T) {
 		for _, target := range []string{private, "/v1/image/secret", "/v1/image/a%2fb"} {
-			if again := twice(t, cache, target); cache.hit(again) {
+			if again := twice(t, cache, target); fromCache(again) {
 				t.Errorf("%s is kept: %d %v", target, again.StatusCode, again.Header)
 			}
 		}
@@ -88,7 +83,7 @@ func testSharedCache(t *testing.T, cache shared, edge *stack.Program, asset *cli
 		twice(t, cache, "/v1/image/w_30/photo")
 		whole, unchanged := status(200), status(304)
 		within(t, 20*time.Second, "the next question of the edge", func() bool {
-			resp, body := get(t, cache.base+"/v1/image/w_30/photo")
+			resp, body := get(t, cache+"/v1/image/w_30/photo")
 			if resp.StatusCode != 200 || len(body) == 0 {
 				t.Fatalf("%d, %d bytes", resp.StatusCode, len(body))
 			}
@@ -101,10 +96,10 @@ func testSharedCache(t *testing.T, cache shared, edge *stack.Program, asset *cli
 }
 
 // twice gives the second answer.
-func twice(t *testing.T, cache shared, target string) *http.Response {
+func twice(t *testing.T, cache string, target string) *http.Response {
 	t.Helper()
-	get(t, cache.base+target)
-	resp, _ := get(t, cache.base+target)
+	get(t, cache+target)
+	resp, _ := get(t, cache+target)
 	return resp
 }
 
@@ -115,7 +110,8 @@ func answersWith(t testing.TB, edge *stack.Program, status int) float64 {
 	var sum float64
 	for _, line := range strings.Split(string(text), "\n") {
 		series, value, ok := strings.Cut(line, "} ")
-		if !ok || !strings.HasPrefix(series, "pictor_edge_requests_total{") || !strings.Contains(series, fmt.Sprintf("%q", strconv.Itoa(status))) {
+		if !ok || !strings.HasPrefix(series, "pictor_edge_requests_total{") ||
+			!strings.Contains(series, strconv.Quote(strconv.Itoa(status))) {
 			continue
 		}
 		n, err := strconv.ParseFloat(value, 64)

@@ -21,19 +21,22 @@ import (
 
 // respellings are targets that somebody might take for /v1/image/w_30/photo, or for a way out of it.
 var respellings = []string{
-	"//v1/image/w_30/photo", "/v1//image/w_30/photo", "/v1/image//w_30/photo", "/v1/image/w_30//photo", "/v1/image/w_30/photo/",
-	"///v1/image/w_30/photo", "/v1/image/w_30/photo//", "/./v1/image/w_30/photo", "/v1/./image/w_30/photo",
-	"/v1/image/./w_30/photo", "/v1/image/w_30/./photo", "/v1/image/w_30/photo/.", "/x/../v1/image/w_30/photo",
-	"/v1/image/x/../w_30/photo", "/v1/image/w_30/x/../photo", "/v1/image/w_30/photo/..", "/../v1/image/w_30/photo",
-	"/v1/image/w_30/%70hoto", "/v1/image/w%5F30/photo", "/v1/image%2Fw_30/photo", "/v1%2Fimage/w_30/photo",
-	"/v1/image/w_30%2fphoto", "/%76%31/image/w_30/photo", "/v1/image/w_30/photo%20", "/v1/image/w_30/photo%00",
-	"/v1/image/w_30/photo%00.jpg", "/v1/image/%2e/w_30/photo", "/v1/image/%2e%2e/image/w_30/photo", "/v1/image/.%2e/image/w_30/photo",
-	"/v1/image/%252e%252e/w_30/photo", "/v1/image/w_30/%2570hoto", "/v1/image/w_30/photo%0d%0a", "/v1/image/w_30/photo%3Fv=1",
-	"/v1/image/w_30/photo%23", "/v1/image/%c0%ae%c0%ae/image/w_30/photo", "/v1/image/\xc0\xae\xc0\xae/image/w_30/photo",
-	"/v1/image/\xe0\x80\xae/w_30/photo", "/v1/image/w_30/\xef\xbd\x90hoto", "/v1/image/w_30/photo\xff", "/v1\\image\\w_30\\photo",
-	"/v1/image\\w_30/photo", "/v1/image/w_30\\photo", "\\v1/image/w_30/photo", "/v1/image/w_30/photo#", "/v1/image/w_30/photo?v=1#x",
-	"/v1/image/w_030/photo", "/v1/image/w_30,/photo", "/v1/image/,w_30/photo", "/v1/image/w_30,w_30/photo", "/v1/image/w_30.0/photo",
-	"/v1/image/w_+30/photo", "/v1/image/w_3_0/photo", "/v1/image/w_30/%u0070hoto", "/v1/image/w_30/pho%to", "/v1/image/w_30/photo%",
+	"//v1/image/w_30/photo", "/v1//image/w_30/photo", "/v1/image//w_30/photo", "/v1/image/w_30//photo",
+	"/v1/image/w_30/photo/", "///v1/image/w_30/photo", "/v1/image/w_30/photo//", "/./v1/image/w_30/photo",
+	"/v1/./image/w_30/photo", "/v1/image/./w_30/photo", "/v1/image/w_30/./photo", "/v1/image/w_30/photo/.",
+	"/x/../v1/image/w_30/photo", "/v1/image/x/../w_30/photo", "/v1/image/w_30/x/../photo",
+	"/v1/image/w_30/photo/..", "/../v1/image/w_30/photo", "/v1/image/w_30/%70hoto", "/v1/image/w%5F30/photo",
+	"/v1/image%2Fw_30/photo", "/v1%2Fimage/w_30/photo", "/v1/image/w_30%2fphoto", "/%76%31/image/w_30/photo",
+	"/v1/image/w_30/photo%20", "/v1/image/w_30/photo%00", "/v1/image/w_30/photo%00.jpg",
+	"/v1/image/%2e/w_30/photo", "/v1/image/%2e%2e/image/w_30/photo", "/v1/image/.%2e/image/w_30/photo",
+	"/v1/image/%252e%252e/w_30/photo", "/v1/image/w_30/%2570hoto", "/v1/image/w_30/photo%0d%0a",
+	"/v1/image/w_30/photo%3Fv=1", "/v1/image/w_30/photo%23", "/v1/image/%c0%ae%c0%ae/image/w_30/photo",
+	"/v1/image/\xc0\xae\xc0\xae/image/w_30/photo", "/v1/image/\xe0\x80\xae/w_30/photo",
+	"/v1/image/w_30/\xef\xbd\x90hoto", "/v1/image/w_30/photo\xff", "/v1\\image\\w_30\\photo",
+	"/v1/image\\w_30/photo", "/v1/image/w_30\\photo", "\\v1/image/w_30/photo", "/v1/image/w_30/photo#",
+	"/v1/image/w_30/photo?v=1#x", "/v1/image/w_030/photo", "/v1/image/w_30,/photo", "/v1/image/,w_30/photo",
+	"/v1/image/w_30,w_30/photo", "/v1/image/w_30.0/photo", "/v1/image/w_+30/photo", "/v1/image/w_3_0/photo",
+	"/v1/image/w_30/%u0070hoto", "/v1/image/w_30/pho%to", "/v1/image/w_30/photo%",
 	"/v1/image/w_30/photo?v=\xc3\xa4", "/v1/image/w_30/photo?v=\\",
 }
 
@@ -66,7 +69,8 @@ func TestRespellings(t *testing.T) {
 			t.Errorf("%q: %d", target, got)
 		}
 	}
-	for _, target := range []string{"/v1/image/w_30/photo", "http://elsewhere.example/v1/image/w_30/photo", "HTTPS://h:443/v1/image/w_30/photo"} {
+	for _, target := range []string{"/v1/image/w_30/photo", "http://elsewhere.example/v1/image/w_30/photo",
+		"HTTPS://h:443/v1/image/w_30/photo"} {
 		if got := status(target); got != 200 {
 			t.Errorf("%q: %d", target, got)
 		}
