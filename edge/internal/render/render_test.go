@@ -188,6 +188,20 @@ func TestJobBeyondTheLimits(t *testing.T) {
 	wantKind(t, err, edge.Invalid)
 }
 
+// WebAssembly is compiled to machine code, inside the worker's confinement.
+func TestConfinedWorkersReadHEIC(t *testing.T) {
+	pool := open(t, render.Options{Workers: 1})
+	body, err := os.ReadFile("picture/testdata/p3.heic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := &wire.Source{Format: "heic", Width: 160, Height: 96, Frames: 1, Bytes: int64(len(body))}
+	for range 2 {
+		out, err := pool.Render(t.Context(), job(t, src, "w_40,f_png"), onDisk(t, body))
+		wantPicture(t, out, err, 40, 24)
+	}
+}
+
 // Only the pixels show that a trimmed picture has another shape.
 func TestTrimmedBeyondTheLimits(t *testing.T) {
 	pool := open(t, render.Options{Workers: 1})
