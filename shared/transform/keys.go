@@ -75,13 +75,25 @@ var keys = [...]Key{
 		(*draft).setPage, func(s *Spec) string { return plain(s.Page) }},
 	{"an", "Animation: off shows the first frame, or that of `pg`", "0", "an_0",
 		(*draft).setAnimation, nil},
+	{"ov", "Overlay: the public id of another picture, with `:` for `/`, drawn on the padded result in its own size, or " +
+		"as much smaller as it takes to fit", "a public id", "ov_brand:logo",
+		(*draft).setOverlay, func(s *Spec) string { return s.Overlay }},
+	{"og", "Where the overlay lies",
+		"center · north · northeast · east · southeast · south · southwest · west · northwest", "og_southeast",
+		(*draft).setOverlayGravity, func(s *Spec) string { return s.OverlayGravity.text() }},
+	{"ox", "Distance of the overlay from the edge that `og` names, or to the right of the centre", "0 – 4000 px", "ox_10",
+		(*draft).setOverlayX, func(s *Spec) string { return plain(s.OverlayAt.X) }},
+	{"oy", "The same from top or bottom, or down from the centre", "0 – 4000 px", "oy_10",
+		(*draft).setOverlayY, func(s *Spec) string { return plain(s.OverlayAt.Y) }},
+	{"oo", "Opacity of the overlay", "1 – 100 percent", "oo_60",
+		(*draft).setOpacity, func(s *Spec) string { return plain(s.Opacity) }},
 	{"lin", "Reduce in linear light: fine bright detail keeps its brightness, for several times the work", "1", "lin_1",
 		(*draft).setLinear, func(s *Spec) string { return one(s.Linear) }},
 }
 
 // planned are keys that later versions will know. Ids that begin like them are refused today, so that no delivery URL
 // changes its meaning then.
-var planned = [...]string{"ov", "og", "ox", "oy", "oo", "t"}
+var planned = [...]string{"t"}
 
 // Keys lists the grammar in the order of its documentation.
 func Keys() []Key { return slices.Clone(keys[:]) }

@@ -65,6 +65,28 @@ func (s Spec) Layout(src Source) (Layout, error) {
 	return l, nil
 }
 
+// OverlayLayout is where on the canvas the overlay lies, and how large: as it is, or as much smaller as it takes to fit
+// beside its offset. An overlay for which the offset leaves no room is a pixel at the edge.
+func (s Spec) OverlayLayout(canvas Size, overlay Source) Rect {
+	width, height := overlay.Upright()
+	room := Size{max(1, canvas.Width-s.OverlayAt.X), max(1, canvas.Height-s.OverlayAt.Y)}
+	own := Size{width, height}
+	size := own.scaled(min(1, min(room.ratios(own)))).within(room)
+	at := s.OverlayGravity.place(size, canvas)
+	return Rect{Point{
+		inward(at.X, s.OverlayAt.X, s.OverlayGravity.X, canvas.Width-size.Width),
+		inward(at.Y, s.OverlayAt.Y, s.OverlayGravity.Y, canvas.Height-size.Height),
+	}, size}
+}
+
+// inward moves away from the edge on that side, or on from the centre, but not out of the canvas.
+func inward(at, by, side, most int) int {
+	if side > 0 {
+		by = -by
+	}
+	return min(max(0, at+by), most)
+}
+
 // place fills in the sizes; where neither side is asked for, the scale is at most most.
 func (s Spec) place(l *Layout, most float64) {
 	from := l.Whole

@@ -130,6 +130,44 @@ func TestLayoutPlaces(t *testing.T) {
 	}
 }
 
+func TestOverlayLayout(t *testing.T) {
+	logo := Source{Format: PNG, Width: 100, Height: 40, Frames: 1, Alpha: true}
+	turned := Source{Format: JPEG, Width: 40, Height: 100, Frames: 1, Orientation: 6}
+	large := Source{Format: PNG, Width: 4000, Height: 1000, Frames: 1}
+	canvas := Size{400, 300}
+	for _, c := range []struct {
+		text string
+		src  Source
+		want Rect
+	}{
+		{"ov_x", logo, Rect{Point{150, 130}, Size{100, 40}}},
+		{"ov_x,ox_10,oy_20", logo, Rect{Point{160, 150}, Size{100, 40}}},
+		{"ov_x,og_southeast,ox_10,oy_20", logo, Rect{Point{290, 240}, Size{100, 40}}},
+		{"ov_x,og_northwest,ox_10,oy_20,dpr_2", logo, Rect{Point{20, 40}, Size{100, 40}}},
+		{"ov_x,og_north,oy_5", turned, Rect{Point{150, 5}, Size{100, 40}}},
+		{"ov_x,og_west", large, Rect{Point{0, 100}, Size{400, 100}}},
+		{"ov_x,og_south,ox_200,oy_10", large, Rect{Point{200, 240}, Size{200, 50}}},
+		{"ov_x,og_northwest,ox_4000,oy_4000", large, Rect{Point{399, 299}, Size{1, 1}}},
+	} {
+		spec, err := Parse(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := spec.OverlayLayout(canvas, c.src); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.text, got, c.want)
+		}
+	}
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 20_000 {
+		spec := Spec{OverlayGravity: Gravity{X: rnd.IntN(3) - 1, Y: rnd.IntN(3) - 1}, OverlayAt: Point{rnd.IntN(4001), rnd.IntN(4001)}}
+		canvas := Size{1 + rnd.IntN(4000), 1 + rnd.IntN(4000)}
+		src := Source{Width: 1 + rnd.IntN(65535), Height: 1 + rnd.IntN(65535)}
+		if got := spec.OverlayLayout(canvas, src); !got.in(canvas) {
+			t.Fatalf("%+v on %v: %v", spec, canvas, got)
+		}
+	}
+}
+
 // anySpec makes a Spec as Parse would.
 func anySpec(rnd *rand.Rand, side func(int) int) Spec {
 	d := draft{dpr: 100}
@@ -264,6 +302,8 @@ func TestSettle(t *testing.T) {
 		{"f_blurhash,w_400,h_200,c_fill,g_north", "", still, "c_fill,f_blurhash,g_north,h_50,w_100"},
 		{"f_thumbhash,ar_2:1,gr_1", "", still, "ar_2:1,c_fill,f_thumbhash,gr_1"},
 		{"f_blurhash,bg_ff0000", "", clear, "bg_ff0000,f_blurhash"},
+		{"ov_logo,og_east,f_webp", "", still, "f_webp,og_east,ov_logo"},
+		{"ov_logo,f_blurhash", "", still, "f_blurhash"},
 		{"f_thumbhash,bg_ff0000", "", clear, "f_thumbhash"},
 		{"an_0", "", still, "f_jpg"},
 		{"an_0", "", moving, "f_gif,pg_1"},

@@ -67,6 +67,10 @@ func (d *draft) finish() (Spec, error) {
 	if err := d.finishRatio(); err != nil {
 		return Spec{}, err
 	}
+	d.OverlayAt = Point{d.scale(d.OverlayAt.X), d.scale(d.OverlayAt.Y)}
+	if d.OverlayAt.X > MaxSide || d.OverlayAt.Y > MaxSide {
+		return Spec{}, &Error{Key: "dpr", Message: fmt.Sprintf("makes ox or oy exceed %d px", MaxSide)}
+	}
 	if d.Pad > maxPad || d.Pixelate > maxBlock {
 		return Spec{}, &Error{Key: "dpr", Message: fmt.Sprintf("makes pad or px exceed %d px", maxPad)}
 	}
@@ -142,6 +146,12 @@ func (d *draft) finishEffects() {
 	}
 	if d.Gray {
 		d.Saturation = 0
+	}
+	if d.Overlay == "" {
+		d.OverlayGravity, d.OverlayAt, d.Opacity = Gravity{}, Point{}, 0
+	}
+	if d.Opacity == 100 {
+		d.Opacity = 0
 	}
 	if d.still && d.Page == 0 {
 		d.Page = 1
@@ -298,6 +308,36 @@ func (d *draft) setLinear(v string) (wrong string) {
 	d.Linear = true
 	return ""
 }
+
+// setOverlay takes a public id: segments of unreserved characters, none empty or beginning with a dot.
+func (d *draft) setOverlay(v string) (wrong string) {
+	if len(v) > maxName {
+		return fmt.Sprintf("is longer than %d bytes", maxName)
+	}
+	for segment := range strings.SplitSeq(v, ":") {
+		if segment == "" || segment[0] == '.' || strings.Trim(segment, unreserved) != "" {
+			return "must be a public id, with : for /"
+		}
+	}
+	d.Overlay = v
+	return ""
+}
+
+// unreserved are the characters of a public id's segments (RFC 3986).
+const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
+
+func (d *draft) setOverlayGravity(v string) (wrong string) {
+	g, wrong := parseGravity(v)
+	if wrong != "" || g.Kind != GravityCompass || strings.HasPrefix(v, "xy_") {
+		return "must be center or a direction such as northeast"
+	}
+	d.OverlayGravity = g
+	return ""
+}
+
+func (d *draft) setOverlayX(v string) string { return setInt(&d.OverlayAt.X, v, 0, MaxSide) }
+func (d *draft) setOverlayY(v string) string { return setInt(&d.OverlayAt.Y, v, 0, MaxSide) }
+func (d *draft) setOpacity(v string) string  { return setInt(&d.Opacity, v, 1, 100) }
 
 // setSigned takes a whole number from -most to most in its one plain spelling.
 func setSigned(into *int, text string, most int) (wrong string) {

@@ -94,6 +94,7 @@ func (s *Spec) settleInspection() {
 		return
 	}
 	s.Sigma, s.Sharpen, s.Pixelate, s.Radius, s.Pad, s.Linear = 0, 0, 0, 0, 0, false
+	s.Overlay, s.OverlayGravity, s.OverlayAt, s.Opacity = "", Gravity{}, Point{}, 0
 	s.Angle -= s.Angle % 9000
 	switch {
 	case s.Ratio != Ratio{} || s.Crop == CropArea:

@@ -19,6 +19,7 @@ const (
 	maxPad     = 1000  // pixels
 	maxPage    = 10000 // frames of a source
 	maxRadius  = MaxSide / 2
+	maxName    = 200   // bytes of a public id
 	maxRatio   = 9999  // either number of an aspect ratio
 	maxCorner  = 65535 // pixels, the longest side of a source
 )
@@ -48,6 +49,13 @@ type Spec struct {
 	FlipX, FlipY  bool       // left to right, upside down; before any rotation
 	Angle         int        // clockwise rotation in hundredths of a degree, 0–35999
 	Background    Background // for padding, rotation corners, and alpha in formats without it
+
+	// The name of another picture to draw on the result, with «:» for «/». Once it has been looked up, its digest, so
+	// that the settled Spec names content here too.
+	Overlay        string
+	OverlayGravity Gravity // one of the nine fixed places
+	OverlayAt      Point   // from the edges that OverlayGravity names, or from the centre
+	Opacity        int     // percent, 1–99; 0 is 100
 }
 
 // IsZero reports whether the wish is «as uploaded».

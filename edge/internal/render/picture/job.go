@@ -15,6 +15,7 @@ type Job struct {
 	Source transform.Source
 	Bytes  int64 // of the source
 	Spec   transform.Spec
+	Over   *Overlay
 	Rung   *Rung // what the file holds instead of the source, nil for the source itself
 	ToRung bool  // the result will be a rung: leave all that can be to the decoder
 	Best   bool  // nobody waits: encode as well as can be
@@ -54,7 +55,8 @@ func (j Job) Pixels(buf []byte) (pixels []byte, bands int, err error) {
 }
 
 func (j Job) run(buf []byte, do func(*render) error) error {
-	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, bytes: j.Bytes, best: j.Best, leastResize: leastResize}
+	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, bytes: j.Bytes, over: j.Over, best: j.Best,
+		leastResize: leastResize}
 	if j.ToRung {
 		r.leastResize = 1
 	}
@@ -62,7 +64,7 @@ func (j Job) run(buf []byte, do func(*render) error) error {
 		r.stored.Format, r.stored.Width, r.stored.Height = transform.JPEG, j.Rung.Width, j.Rung.Height
 		r.stored.Frames, r.rungBands = 1, j.Rung.Bands
 	}
-	defer r.pins.Unpin()
+	defer r.close()
 	if err := r.foreign(); err != nil {
 		return damaged(err)
 	}
@@ -77,6 +79,14 @@ func (j Job) run(buf []byte, do func(*render) error) error {
 		return damaged(err)
 	}
 	return nil
+}
+
+// close frees what outlives a step.
+func (r *render) close() {
+	if r.drawn != nil {
+		r.drawn.Close()
+	}
+	r.pins.Unpin()
 }
 
 // openPixels opens a rung of plain pixels.

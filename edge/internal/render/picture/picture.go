@@ -46,6 +46,8 @@ type render struct {
 	rungBands   int              // of a rung of plain pixels, else 0
 	leastResize float64
 	bytes       int64 // of the source
+	over        *Overlay
+	drawn       *frame // the overlay, once it is ready to be drawn
 	best        bool
 	area        transform.Rect   // of the source as stored, once it is trimmed
 	focus       *transform.Point // where to crop, once it is known: one place for all frames
@@ -79,8 +81,8 @@ func (r *render) picture() (*frame, error) {
 // steps takes one frame from the decoder to the encoder. It closes the frame when it fails.
 func (r *render) steps(f *frame) error {
 	for _, step := range [...]func(*frame) error{
-		r.trimmed, r.cut, r.resize, r.upright, r.crop, r.adjust, r.blur, r.sharpen, r.pixelate, r.pad, r.round, r.rotate,
-		r.flatten, r.gray,
+		r.trimmed, r.cut, r.resize, r.upright, r.crop, r.adjust, r.blur, r.sharpen, r.pixelate, r.pad, r.overlay, r.round,
+		r.rotate, r.flatten, r.gray,
 	} {
 		if err := step(f); err != nil {
 			f.Close()
