@@ -211,7 +211,7 @@ func (w *world) Heard() time.Time { return w.heard }
 
 type rendererOf struct{ *world }
 
-func (r rendererOf) Render(ctx context.Context, job edge.Job, _ *os.File) ([]byte, error) {
+func (r rendererOf) Render(ctx context.Context, job edge.Job, _ ...*os.File) ([]byte, error) {
 	r.renders.Add(1)
 	return r.render(ctx, job)
 }

@@ -106,6 +106,10 @@ func (e *Edge) Explain(ctx context.Context, target, accept string) []Finding {
 		f.fail(err)
 		return f
 	}
+	if err := r.addOverlay(&job, find); err != nil {
+		f.fail(err)
+		return f
+	}
 	f.job(&req, job, accept)
 	e.explainPlace(&f, job)
 	r.setCacheControl(&r.req)

@@ -64,6 +64,10 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 		r.fail(err)
 		return
 	}
+	r.from = []*Known{r.known}
+	if profile != nil {
+		r.from = append(r.from, profile)
+	}
 	job, err := settle(&req, stem, r.known, profile, acceptOf(&r.c.Request.Header))
 	if err != nil {
 		r.fail(err)
@@ -78,6 +82,10 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 		r.stream()
 		return
 	}
+	if err := r.addOverlay(&job, find); err != nil {
+		r.fail(err)
+		return
+	}
 	got, err := e.find(ctx, r, job)
 	if err != nil {
 		r.fail(err)
@@ -85,7 +93,7 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 	}
 	r.prepare(got.obj.MediaType, got.obj.ETag)
 	if !hinted { // the next client with this target gives other hints
-		e.remember(r, target, job, got.obj, profile)
+		e.remember(r, target, job, got.obj)
 	}
 	if r.anew(got.tier); got.from == TierRender {
 		r.known.Meter.AddRender()
@@ -252,16 +260,34 @@ func (e *Edge) make(ctx context.Context, job Job) (found, error) {
 		span.End(err)
 		return found{obj, TierSource, TierSource}, err
 	}
-	file, err := e.openOriginal(ctx, job.Source)
+	files, err := e.openOriginals(ctx, job)
+	defer closeAll(files)
 	if err != nil {
 		return found{}, err
 	}
-	defer file.Close()
-	body, err := e.render(ctx, job, file)
+	body, err := e.render(ctx, job, files)
 	if err != nil {
 		return found{}, err
 	}
 	return found{NewObject(job.Spec.Format.MediaType(), body), TierRender, TierRender}, nil
+}
+
+// openOriginals opens the source, and the overlay if there is one. What it has opened before an error, it gives too.
+func (e *Edge) openOriginals(ctx context.Context, job Job) (files []*os.File, err error) {
+	for _, src := range job.sources() {
+		file, err := e.openOriginal(ctx, src)
+		if err != nil {
+			return files, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, file := range files {
+		file.Close()
+	}
 }
 
 func (e *Edge) openOriginal(ctx context.Context, src *wire.Source) (*os.File, error) {
@@ -271,11 +297,11 @@ func (e *Edge) openOriginal(ctx context.Context, src *wire.Source) (*os.File, er
 	return file, err
 }
 
-func (e *Edge) render(ctx context.Context, job Job, file *os.File) ([]byte, error) {
+func (e *Edge) render(ctx context.Context, job Job, files []*os.File) ([]byte, error) {
 	ctx, span := e.step(ctx, stepRender)
 	span.Text("pictor.spec", job.Spec.String())
 	start := e.Now()
-	body, err := e.Renderer.Render(ctx, job, file)
+	body, err := e.Renderer.Render(ctx, job, files...)
 	e.Observer.Rendered(job, e.Now().Sub(start), err)
 	span.End(err)
 	return body, err

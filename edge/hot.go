@@ -31,11 +31,11 @@ type route struct {
 // variant is the answer to a route for clients that accept the same formats. It is immutable. It names the Object and
 // does not hold it: what lives in memory is the memory cache's business.
 type variant struct {
-	known   *Known
-	profile *Known // that had a say, or nil
-	key     Key
-	etag    string                  // of the Object that head was made for
-	head    fasthttp.ResponseHeader // all headers of a plain 200 but the Content-Length
+	known *Known
+	from  []*Known // all that had a say: picture, profile, overlay
+	key   Key
+	etag  string                  // of the Object that head was made for
+	head  fasthttp.ResponseHeader // all headers of a plain 200 but the Content-Length
 }
 
 // acceptClasses is the number of values of transform.Accept; negotiation looks at nothing else.
@@ -124,7 +124,12 @@ func (e *Edge) serveHot(r *answer) bool {
 
 // current reports whether all that the answer follows from is as it was.
 func (v *variant) current() bool {
-	return v.known.Current() && (v.profile == nil || v.profile.Current())
+	for _, known := range v.from {
+		if !known.Current() {
+			return false
+		}
+	}
+	return true
 }
 
 // mayShow is prove and allow once more: signatures and assets expire.
@@ -133,8 +138,8 @@ func (e *Edge) mayShow(s delivery.Signature, known *Known, now time.Time) bool {
 }
 
 // remember keeps the way to an Object for the next request with this target.
-func (e *Edge) remember(r *answer, target string, job Job, obj *Object, profile *Known) {
-	v := &variant{known: r.known, profile: profile, key: job.Key(), etag: obj.ETag}
+func (e *Edge) remember(r *answer, target string, job Job, obj *Object) {
+	v := &variant{known: r.known, from: r.from, key: job.Key(), etag: obj.ETag}
 	r.c.Response.Header.CopyTo(&v.head)
 	class := 0
 	if r.negotiated {

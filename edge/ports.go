@@ -15,10 +15,19 @@ import (
 // Job is one rendering: a source and a settled Spec (concrete format, see transform.Spec.Settle). Making and
 // Best are no part of its Key.
 type Job struct {
-	Source *wire.Source
-	Spec   transform.Spec
-	Making Making
-	Best   bool // nobody waits: encode as well as can be, when there is nothing else to do
+	Source  *wire.Source
+	Spec    transform.Spec
+	Overlay *wire.Source // whose digest the Spec names; nil when it names none
+	Making  Making
+	Best    bool // nobody waits: encode as well as can be, when there is nothing else to do
+}
+
+// sources are the blobs that the job needs, its Source first.
+func (j Job) sources() []*wire.Source {
+	if j.Overlay == nil {
+		return []*wire.Source{j.Source}
+	}
+	return []*wire.Source{j.Source, j.Overlay}
 }
 
 // Object is an immutable answer, ready to send. Body is shared by many requests and never changed or copied.
@@ -143,8 +152,9 @@ type Peers interface {
 // Renderer makes pictures. Errors are of Kind Damaged (the pixels cannot be decoded), Invalid (the Spec has no Layout),
 // Overloaded, Timeout, Unavailable (closing, or nobody waits any more), or Internal.
 type Renderer interface {
-	// Render reads the source from file, which it does not close, and gives the encoded bytes.
-	Render(ctx context.Context, job Job, file *os.File) ([]byte, error)
+	// Render reads the source, and the overlay if the job has one, from files, which it does not close, and gives the
+	// encoded bytes.
+	Render(ctx context.Context, job Job, files ...*os.File) ([]byte, error)
 }
 
 // Origin is what the edge asks the control plane for blobs.

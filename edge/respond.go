@@ -21,6 +21,7 @@ type answer struct {
 	start      time.Time
 	req        delivery.Request
 	known      *Known
+	from       []*Known // all that the answer follows from
 	bill       bill
 	span       Span // nil for requests that are not followed
 	negotiated bool // the format depends on Accept

@@ -32,6 +32,8 @@ type objectRequest struct {
 	Source *wire.Source `json:"source"`
 	Spec   string       `json:"spec"` // canonical text of a settled Spec; empty is the picture as uploaded, cleaned
 	Making edge.Making  `json:"making,omitempty"`
+	// Overlay is the source whose digest Spec names.
+	Overlay *wire.Source `json:"overlay,omitempty"`
 }
 
 type chunkRequest struct {
@@ -80,7 +82,10 @@ func (r objectRequest) job() (edge.Job, error) {
 	if spec.String() != r.Spec || !spec.Format.Concrete() {
 		return edge.Job{}, fmt.Errorf("transform %q is not settled", r.Spec)
 	}
-	return edge.Job{Source: r.Source, Spec: spec, Making: r.Making}, nil
+	if r.Overlay == nil && spec.Overlay != "" || r.Overlay != nil && r.Overlay.Digest != spec.Overlay {
+		return edge.Job{}, errors.New("the overlay is not the one that the transform names")
+	}
+	return edge.Job{Source: r.Source, Spec: spec, Overlay: r.Overlay, Making: r.Making}, nil
 }
 
 // statusOf is for people who read traffic; peers go by the verdict.

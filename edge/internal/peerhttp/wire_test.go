@@ -13,6 +13,8 @@ func FuzzObjectRequest(f *testing.F) {
 		`{"source":{"digest":"00"},"spec":"f_png,r_90"}`,
 		`{"source":{"digest":"00"},"spec":"f_auto"}`,
 		`{"source":{},"spec":"f_webp,q_080"}`,
+		`{"source":{},"overlay":{"digest":"00"},"spec":"f_webp,ov_00"}`,
+		`{"source":{},"overlay":{"digest":"01"},"spec":"f_webp,ov_00"}`,
 		`{"source":null}`,
 		`[[[[`,
 	} {
@@ -26,6 +28,9 @@ func FuzzObjectRequest(f *testing.F) {
 		job, err := req.job()
 		if err != nil {
 			return
+		}
+		if job.Spec.Overlay != "" && (job.Overlay == nil || job.Overlay.Digest != job.Spec.Overlay) {
+			t.Fatalf("%s became a job without its overlay: %+v", text, job)
 		}
 		if job.Source == nil || job.Spec.String() != req.Spec || !job.Spec.IsZero() && !job.Spec.Format.Concrete() {
 			t.Fatalf("%s became %+v", text, job)

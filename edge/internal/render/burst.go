@@ -167,7 +167,7 @@ func (p *Pool) rungTask(t *task, want rungs.Size) *task {
 		p.cfg.Log.Warn("no rung is made", "err", err)
 		return nil
 	}
-	maker := &task{work: w, digest: t.digest, bytes: t.bytes, file: file, owned: true, direct: true,
+	maker := &task{work: w, digest: t.digest, blame: t.digest, bytes: t.bytes, file: file, owned: true, direct: true,
 		done: make(chan outcome, 1)}
 	maker.estimate = p.learned.estimate(&maker.work)
 	return maker
@@ -241,8 +241,8 @@ func (p *Pool) writeLaterLocked(t *task) {
 	if err != nil {
 		return
 	}
-	writer := &task{work: t.work, digest: t.digest, bytes: t.bytes, file: file, owned: true, direct: true, idle: true,
-		done: make(chan outcome, 1)}
+	writer := &task{work: t.work, digest: t.digest, blame: t.digest, bytes: t.bytes, file: file, owned: true,
+		direct: true, idle: true, done: make(chan outcome, 1)}
 	writer.pixels = false
 	if r := p.cfg.Rungs.Find(t.digest, rungs.Size(t.layout.Out)); r != nil {
 		writer.retake(p, r)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"os"
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/shared/transform"
@@ -29,7 +30,7 @@ func (p *Pool) Check(ctx context.Context) error {
 		Source: &wire.Source{Format: "png", Width: side, Height: side, Frames: 1, Bytes: int64(picture.Len())},
 		Spec:   transform.Spec{Width: side / 2, Crop: transform.CropFit, Format: transform.JPEG},
 	}
-	if _, err := p.render(ctx, job, file, false); err != nil {
+	if _, err := p.render(ctx, job, []*os.File{file}, false); err != nil {
 		return fmt.Errorf("check renderer: %w", err)
 	}
 	return nil

@@ -126,13 +126,13 @@ func Open(options Options) (*Pool, error) {
 }
 
 // Render implements edge.Renderer. A job beyond the limits of transforms is Invalid.
-func (p *Pool) Render(ctx context.Context, job edge.Job, file *os.File) ([]byte, error) {
-	return p.render(ctx, job, file, true)
+func (p *Pool) Render(ctx context.Context, job edge.Job, files ...*os.File) ([]byte, error) {
+	return p.render(ctx, job, files, true)
 }
 
 // render makes a picture; unbounded work is not turned away by a full queue.
-func (p *Pool) render(ctx context.Context, job edge.Job, file *os.File, bounded bool) ([]byte, error) {
-	t, err := p.newTask(job, file)
+func (p *Pool) render(ctx context.Context, job edge.Job, files []*os.File, bounded bool) ([]byte, error) {
+	t, err := p.newTask(job, files)
 	if err != nil {
 		return nil, err
 	}

@@ -210,14 +210,14 @@ func (p *Pool) verdict(t *task, w *worker, cause error) error {
 		return shuttingDown(cause)
 	case state.ExitCode() == pipe.ExitCPU:
 		w.broken = "deadline"
-		p.strikes.crashed(t.digest, fresh)
+		p.strikes.crashed(t.blame, fresh)
 		return &edge.Error{Kind: edge.Timeout, Message: "rendering the picture took too long", Err: cause}
 	case w.broken == "deadline": // by the clock on the wall: a busy machine, or nobody waits any more
 		return &edge.Error{Kind: edge.Timeout, Message: "rendering the picture took too long", Err: cause}
 	case cut(cause) && killed(state): // from outside: by a system short of memory, or an operator
 		return &edge.Error{Kind: edge.Unavailable, Message: "the renderer was stopped", RetryAfter: time.Second, Err: ended}
 	}
-	p.strikes.crashed(t.digest, fresh)
+	p.strikes.crashed(t.blame, fresh)
 	return &edge.Error{Kind: edge.Damaged, Message: "the picture could not be rendered", Err: ended}
 }
 

@@ -195,7 +195,7 @@ func (p *Pool) work(t *task, w *worker) {
 			p.learned.learn(t.estimate, took)
 		}
 		if t.fresh {
-			p.strikes.passed(t.digest)
+			p.strikes.passed(t.blame)
 		}
 	}
 	p.finish(t, o)

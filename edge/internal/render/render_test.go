@@ -188,6 +188,31 @@ func TestJobBeyondTheLimits(t *testing.T) {
 	wantKind(t, err, edge.Invalid)
 }
 
+func TestOverlayIsASecondFile(t *testing.T) {
+	pool := open(t, render.Options{Workers: 1})
+	src, file := upload(t, "jpg", photo(200, 100))
+	logo, logoFile := upload(t, "png", image.NewGray(image.Rect(0, 0, 30, 30))) // black
+	logo.Digest = strings.Repeat("a", 64)
+	j := job(t, src, "f_png,og_northwest,ov_"+logo.Digest)
+	j.Overlay = logo
+	body, err := pool.Render(t.Context(), j, file, logoFile)
+	wantPicture(t, body, err, 200, 100)
+	img, err := png.Decode(bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for x, black := range map[int]bool{29: true, 35: false} {
+		if r, g, b, _ := img.At(x, 29).RGBA(); (r+g+b == 0) != black {
+			t.Errorf("pixel %d is %v, want it black: %v", x, []uint32{r, g, b}, black)
+		}
+	}
+	_, err = pool.Render(t.Context(), j, file)
+	wantKind(t, err, edge.Internal)
+	logo.Bytes++
+	_, err = pool.Render(t.Context(), j, file, logoFile)
+	wantKind(t, err, edge.Internal)
+}
+
 // WebAssembly is compiled to machine code, inside the worker's confinement.
 func TestConfinedWorkersReadHEIC(t *testing.T) {
 	pool := open(t, render.Options{Workers: 1})

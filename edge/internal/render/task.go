@@ -7,6 +7,7 @@ import (
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/render/pipe"
 	"github.com/pictor/pictor/edge/internal/rungs"
+	"github.com/pictor/pictor/shared/wire"
 )
 
 // task is work on its way through the pool.
@@ -15,7 +16,10 @@ type task struct {
 	estimate
 	digest string
 	bytes  int64    // of the source
+	blame  string   // names what strikes are counted for: the digest, and that of the overlay
 	file   *os.File // the source: open for as long as the task is not done
+	over   *wire.Source
+	drawn  *os.File // the overlay, open for as long
 	owned  bool     // file is the task's to close
 	out    *os.File // takes pixels
 	rung   *rungs.Rung
@@ -78,6 +82,10 @@ func (t *task) request(cpu time.Duration) (pipe.Request, []*os.File) {
 	if t.pixels {
 		files = append(files, t.out)
 	}
+	if t.over != nil {
+		r.Over = &pipe.Overlay{Source: t.over.Picture(), Bytes: t.over.Bytes}
+		files = append(files, t.drawn)
+	}
 	return r, files
 }
 
@@ -95,14 +103,23 @@ func (t *task) close() {
 }
 
 // newTask reads a job.
-func (p *Pool) newTask(job edge.Job, file *os.File) (*task, error) {
+func (p *Pool) newTask(job edge.Job, files []*os.File) (*task, error) {
+	if len(files) == 0 || job.Overlay != nil && len(files) < 2 {
+		return nil, &edge.Error{Kind: edge.Internal, Message: "a job needs its files"}
+	}
+	file := files[0]
 	w, err := newWork(job)
 	if err != nil {
 		return nil, err
 	}
 	t := &task{work: w, digest: job.Source.Digest, bytes: job.Source.Bytes, file: file, idle: job.Best,
 		done: make(chan outcome, 1)}
-	if t.fresh, err = p.strikes.check(t.digest); err != nil {
+	t.blame = t.digest
+	if t.over = job.Overlay; t.over != nil {
+		// A bad overlay must not bring a good picture into quarantine.
+		t.blame, t.drawn = t.digest+" "+t.over.Digest, files[1]
+	}
+	if t.fresh, err = p.strikes.check(t.blame); err != nil {
 		return nil, err
 	}
 	t.progressive = isProgressive(w, file)

@@ -30,7 +30,7 @@ type Setup struct {
 }
 
 // Request is one job. The descriptor of a file travels with it that holds exactly Bytes: the source, or a rung of it.
-// With Pixels, a second descriptor takes the result.
+// With Pixels, a second descriptor takes the result. The last one is that of the overlay, if there is one.
 type Request struct {
 	Source transform.Source
 	Bytes  int64
@@ -40,6 +40,13 @@ type Request struct {
 	ToRung bool          `json:",omitempty"` // the result will be a rung
 	Pixels bool          `json:",omitempty"` // no encoding
 	Best   bool          `json:",omitempty"` // encode as well as can be
+	Over   *Overlay      `json:",omitempty"` // a second picture, to be drawn on the result
+}
+
+// Overlay is a source of its own.
+type Overlay struct {
+	Source transform.Source
+	Bytes  int64
 }
 
 // Rung is a reduced copy of a source: plain pixels of so many bands, or a JPEG if there are none.
@@ -130,7 +137,7 @@ func pack(message any) ([]byte, error) {
 }
 
 // maxFiles is how many descriptors a message may bring.
-const maxFiles = 2
+const maxFiles = 3
 
 // Receive reads a message into what it should be, and the files that came with it. The end of the stream between
 // messages wraps io.EOF.

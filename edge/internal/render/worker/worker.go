@@ -96,7 +96,7 @@ func (j *job) work() (body []byte, bands int, err error) {
 			file.Close()
 		}
 	}()
-	if len(j.files) == 0 || j.Pixels && len(j.files) < 2 {
+	if len(j.files) < j.needs() {
 		return nil, 0, errors.New("request without a file")
 	}
 	spec, err := transform.Parse(j.Spec)
@@ -106,12 +106,20 @@ func (j *job) work() (body []byte, bands int, err error) {
 	if err := limitCPU(j.CPU); err != nil {
 		return nil, 0, err
 	}
-	content, err := j.content()
+	content, err := mapped(j.files[0], j.Bytes, j.Rung != nil)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer unix.Munmap(content)
-	task := picture.Job{Source: j.Source, Spec: spec, ToRung: j.ToRung, Best: j.Best}
+	task := picture.Job{Source: j.Source, Bytes: j.Bytes, Spec: spec, ToRung: j.ToRung, Best: j.Best}
+	if j.Over != nil {
+		over, err := mapped(j.files[len(j.files)-1], j.Over.Bytes, false)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer unix.Munmap(over)
+		task.Over = &picture.Overlay{Source: j.Over.Source, Data: over}
+	}
 	if j.Rung != nil {
 		task.Rung = &picture.Rung{Width: j.Rung.Width, Height: j.Rung.Height, Bands: j.Rung.Bands}
 	}
@@ -129,17 +137,29 @@ func (j *job) work() (body []byte, bands int, err error) {
 	return nil, bands, nil
 }
 
-// content maps the file: only the pages that the decoder asks for are read, and none is copied. The memory of a rung may
-// be longer than the rung.
-func (j *job) content() ([]byte, error) {
-	info, err := j.files[0].Stat()
+// needs is how many files the request must bring.
+func (j *job) needs() int {
+	n := 1
+	if j.Pixels {
+		n++
+	}
+	if j.Over != nil {
+		n++
+	}
+	return n
+}
+
+// mapped maps a file: only the pages that the decoder asks for are read, and none is copied. It may be longer where it is
+// the memory of a rung.
+func mapped(file *os.File, bytes int64, longer bool) ([]byte, error) {
+	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("map source: %w", err)
 	}
-	if size := info.Size(); j.Bytes <= 0 || size < j.Bytes || size > j.Bytes && j.Rung == nil {
-		return nil, fmt.Errorf("map source: it has %d bytes, not %d", size, j.Bytes)
+	if size := info.Size(); bytes <= 0 || size < bytes || size > bytes && !longer {
+		return nil, fmt.Errorf("map source: it has %d bytes, not %d", size, bytes)
 	}
-	content, err := unix.Mmap(int(j.files[0].Fd()), 0, int(j.Bytes), unix.PROT_READ, unix.MAP_PRIVATE)
+	content, err := unix.Mmap(int(file.Fd()), 0, int(bytes), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {
 		return nil, fmt.Errorf("map source: %w", err)
 	}
