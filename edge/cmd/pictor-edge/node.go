@@ -14,13 +14,13 @@ import (
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/catalog"
-	"github.com/pictor/pictor/edge/internal/clientip"
 	"github.com/pictor/pictor/edge/internal/config"
 	"github.com/pictor/pictor/edge/internal/ops"
 	"github.com/pictor/pictor/edge/internal/peerhttp"
 	"github.com/pictor/pictor/edge/internal/render"
 	"github.com/pictor/pictor/edge/internal/ring"
 	"github.com/pictor/pictor/edge/internal/usage"
+	"github.com/pictor/pictor/shared/clientip"
 )
 
 // node is a running edge: three listeners and what works behind them.

@@ -7,8 +7,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/pictor/pictor/edge"
-	"github.com/pictor/pictor/edge/internal/clientip"
 	"github.com/pictor/pictor/edge/internal/guard"
+	"github.com/pictor/pictor/shared/clientip"
 )
 
 // writeBuffer holds a small answer with its headers: one write instead of two, 74 → 93 k requests a second at 10 KB.
@@ -63,4 +63,15 @@ func originForm(h *fasthttp.RequestHeader) (unchanged fasthttp.RequestConfig) {
 	h.SetHostBytes(authority)
 	h.SetRequestURIBytes(append(path, rest...))
 	return
+}
+
+// clientOf gives the address of a request's client. It allocates nothing without proxies in between.
+func clientOf(proxies clientip.Proxies) func(*fasthttp.RequestCtx) netip.Addr {
+	return func(c *fasthttp.RequestCtx) netip.Addr {
+		peer := clientip.Peer(c.RemoteAddr())
+		if !proxies.Trusts(peer) {
+			return peer
+		}
+		return clientip.Behind(proxies, peer, c.Request.Header.PeekAll("X-Forwarded-For"))
+	}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/pictor/pictor/edge/internal/clientip"
+	"github.com/pictor/pictor/shared/clientip"
 )
 
 func TestOriginForm(t *testing.T) {

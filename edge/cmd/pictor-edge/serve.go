@@ -17,7 +17,6 @@ import (
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/catalog"
-	"github.com/pictor/pictor/edge/internal/clientip"
 	"github.com/pictor/pictor/edge/internal/config"
 	"github.com/pictor/pictor/edge/internal/diskcache"
 	"github.com/pictor/pictor/edge/internal/limits"
@@ -31,6 +30,7 @@ import (
 	"github.com/pictor/pictor/edge/internal/rungs"
 	"github.com/pictor/pictor/edge/internal/trace"
 	"github.com/pictor/pictor/edge/internal/usage"
+	"github.com/pictor/pictor/shared/clientip"
 )
 
 // usageEvery is how often an edge reports what it served.
@@ -119,7 +119,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Peers:     peers,
 		Renderer:  pool,
 		Limiter:   newLimiter(cfg, proxies),
-		Client:    proxies.Of,
+		Client:    clientOf(proxies),
 		Observer:  metrics,
 		Tracer:    tracer.Edge(),
 		Log:       log,

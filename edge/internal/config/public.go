@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pictor/pictor/edge/internal/clientip"
+	"github.com/pictor/pictor/shared/clientip"
 )
 
 // Public holds the flags of the public listener.

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/pictor/pictor/edge"
-	"github.com/pictor/pictor/edge/internal/clientip"
 	"github.com/pictor/pictor/edge/internal/limits"
+	"github.com/pictor/pictor/shared/clientip"
 	"github.com/pictor/pictor/shared/limit"
 	"github.com/pictor/pictor/shared/transform"
 	"github.com/pictor/pictor/shared/wire"

@@ -44,7 +44,7 @@ func TestFlagsWinOverVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Listen != "127.0.0.1:2" || s.DeliveryURL != "https://edge.example.com" || len(s.Proxies) != 2 {
+	if s.Listen != "127.0.0.1:2" || s.DeliveryURL != "https://edge.example.com" || len(s.Proxies.Proxies) != 2 {
 		t.Errorf("got %+v", s)
 	}
 	want := origin.DefaultLimits()

@@ -331,7 +331,7 @@ func TestUploadLimitFollowsTheClient(t *testing.T) {
 	for _, tt := range []struct {
 		proxies kit.Proxies
 		second  int
-	}{{proxies, http.StatusCreated}, {nil, http.StatusTooManyRequests}} {
+	}{{proxies, http.StatusCreated}, {kit.Proxies{}, http.StatusTooManyRequests}} {
 		u := newUploader(t, servertest.Options{Limits: limits, Proxies: tt.proxies})
 		for i, want := range []int{http.StatusCreated, tt.second} {
 			body, kind := form(t, servertest.PNG(10, 10))

@@ -38,12 +38,13 @@ func TestClient(t *testing.T) {
 }
 
 func TestNobodyIsTrustedByDefault(t *testing.T) {
+	var nobody Proxies
 	r := &http.Request{RemoteAddr: "127.0.0.1:1", Header: http.Header{"X-Forwarded-For": {"198.51.100.7"},
 		"X-Forwarded-Proto": {"https"}}}
-	if got := Proxies(nil).Client(r).String(); got != "127.0.0.1" {
+	if got := nobody.Client(r).String(); got != "127.0.0.1" {
 		t.Errorf("client is %s, want the peer", got)
 	}
-	if Proxies(nil).HTTPS(r) {
+	if nobody.HTTPS(r) {
 		t.Error("X-Forwarded-Proto of a stranger was believed")
 	}
 }

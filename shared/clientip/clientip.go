@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-
-	"github.com/valyala/fasthttp"
 )
 
 // Proxies are the ranges whose X-Forwarded-For is believed. The zero value believes nobody.
@@ -41,18 +39,10 @@ func (p Proxies) Trusts(addr netip.Addr) bool {
 	return false
 }
 
-// Of is the client's address of a request. It allocates nothing without proxies in between.
-func (p Proxies) Of(c *fasthttp.RequestCtx) netip.Addr {
-	peer := Peer(c.RemoteAddr())
-	if !p.Trusts(peer) {
-		return peer
-	}
-	return p.Behind(peer, c.Request.Header.PeekAll("X-Forwarded-For"))
-}
-
-// Behind walks X-Forwarded-For from its end: every proxy appended the address that it saw, so what stands left of the
-// first address that is not trusted may be invented. It stops before an entry that is no address.
-func (p Proxies) Behind(peer netip.Addr, forwardedFor [][]byte) netip.Addr {
+// Behind is the client's address, given who connected and the lines of X-Forwarded-For. It walks them from their end:
+// every proxy appended the address that it saw, so what stands left of the first address that is not trusted may be
+// invented. It stops before an entry that is no address.
+func Behind[L ~string | ~[]byte](p Proxies, peer netip.Addr, forwardedFor []L) netip.Addr {
 	for i := len(forwardedFor) - 1; i >= 0; i-- {
 		for line := string(forwardedFor[i]); line != ""; {
 			comma := strings.LastIndexByte(line, ',')
