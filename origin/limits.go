@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/pictor/pictor/shared/clientip"
 	"github.com/pictor/pictor/shared/limit"
 )
 
@@ -174,11 +174,5 @@ func (l *limiter) makeRoomLocked(now time.Time) {
 	}
 }
 
-// limitKey is the address that limits count by. IPv6 counts by /64, which is what one customer is given at least.
-func (from Client) limitKey() string {
-	address := from.Address.Unmap().WithZone("")
-	if address.Is6() {
-		return netip.PrefixFrom(address, 64).Masked().String()
-	}
-	return address.String()
-}
+// limitKey is the site that limits count by.
+func (from Client) limitKey() string { return clientip.Site(from.Address.Unmap().WithZone("")).String() }
