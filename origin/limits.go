@@ -175,4 +175,6 @@ func (l *limiter) makeRoomLocked(now time.Time) {
 }
 
 // limitKey is the site that limits count by.
-func (from Client) limitKey() string { return clientip.Site(from.Address.Unmap().WithZone("")).String() }
+func (from Client) limitKey() string {
+	return clientip.Site(from.Address.Unmap().WithZone("")).String()
+}
