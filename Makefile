@@ -67,6 +67,11 @@ soak: build ## the long forms of the tests: hundreds of kills, thousands of muta
 	@cd origin && PICTOR_SOAK=1 $(GO) test -timeout 1h -count 1 ./internal/probe/...
 	@cd edge && PICTOR_SOAK=1 $(GO) test -timeout 10m -count 1 -v -run Forged .
 
+.PHONY: conformance
+conformance: build ## run the published Rust client of img-src against a running Pictor (needs cargo)
+	@command -v cargo >/dev/null 2>&1 || { echo "missing: cargo. Install it from https://rustup.rs"; exit 1; }
+	@cd bench && PICTOR_CONFORMANCE=1 $(GO) test -timeout 15m -count 1 -v -run 'Client' ./e2e/
+
 .PHONY: fuzz
 fuzz: libvips ## fuzz every parser for a while each (FUZZTIME=30s)
 	@set -e; for m in $(MODULES); do cd $(CURDIR)/$$m; \
