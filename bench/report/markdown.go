@@ -19,7 +19,7 @@ type Table struct {
 }
 
 // Failure is a rival that could not be measured, or not in one case.
-type Failure struct{ Scenario, Peer, Why string }
+type Failure struct{ Scenario, Case, Peer, Why string }
 
 // Doc is a whole report.
 type Doc struct {
@@ -94,7 +94,7 @@ func (d *Doc) cell(t Table, c, peer string) string {
 	k := Key{t.Scenario, c, peer, t.Metric}
 	s, ok := d.Figures.Spread(k)
 	if !ok {
-		return d.absent(t.Scenario, peer)
+		return d.absent(t.Scenario, c, peer)
 	}
 	text := fmt.Sprintf("%s (%s–%s)", number(s.Median), number(s.Min), number(s.Max))
 	if !t.Ratios || peer == t.Peers[0] {
@@ -107,9 +107,9 @@ func (d *Doc) cell(t Table, c, peer string) string {
 }
 
 // absent tells what failed from what was not to be measured.
-func (d *Doc) absent(scenario, peer string) string {
+func (d *Doc) absent(scenario, c, peer string) string {
 	for _, f := range d.Failures {
-		if f.Scenario == scenario && f.Peer == peer {
+		if f.Scenario == scenario && f.Peer == peer && (f.Case == "" || f.Case == c) {
 			return "failed"
 		}
 	}
@@ -121,10 +121,10 @@ func (d *Doc) failures() string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("\n## Failed\n\n| scenario | who | why |\n|---|---|---|\n")
+	b.WriteString("\n## Failed\n\n| scenario | case | who | why |\n|---|---|---|---|\n")
 	for _, f := range d.Failures {
 		why := strings.Join(strings.Fields(strings.ReplaceAll(f.Why, "|", "\\|")), " ")
-		fmt.Fprintf(&b, "| %s | %s | %.300s |\n", f.Scenario, f.Peer, why)
+		fmt.Fprintf(&b, "| %s | %s | %s | %.300s |\n", f.Scenario, f.Case, f.Peer, why)
 	}
 	return b.String()
 }

@@ -103,7 +103,7 @@ func doc() *Doc {
 		{Name: "p50", Dashed: true, Points: []Point{{1, 1, 1, 1}, {2, 2, 2, 2}}}}}
 	return &Doc{Title: "T", Tables: []Table{table}, Plots: []Plot{bars, lines}, Figures: f,
 		Verdicts: Judge([]Goal{{Name: "fast", Of: key("10 KB", "pictor"), Per: []Key{key("10 KB", "nginx")}, AtLeast: 0.5}}, f),
-		Failures: []Failure{{"hit", "varnish", "it | did\nnot start"}}, Checks: []string{"checked"}}
+		Failures: []Failure{{"hit", "", "varnish", "it | did\nnot start"}, {"hit", "1 MB", "nginx", "slow"}}, Checks: []string{"checked"}}
 }
 
 func TestMarkdown(t *testing.T) {
@@ -115,10 +115,10 @@ func TestMarkdown(t *testing.T) {
 		"| fast | ≥ 0.50× | 0.85× (0.80–0.90) | met |",
 		"| answers/s | 10 KB | 1 MB |\n|---|---|---|",
 		"| pictor | 85.0 (80.0–90.0) | – |",
-		"| nginx | 100 (100–100)<br>0.85× | – |",
+		"| nginx | 100 (100–100)<br>0.85× | failed |",
 		"| varnish | failed | failed |",
 		"| other | – | – |",
-		"| hit | varnish | it \\| did not start |",
+		"| hit |  | varnish | it \\| did not start |",
 		"](bars.svg)", "- checked",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -62,15 +62,18 @@ func (b *Bench) say(format string, args ...any) {
 	fmt.Fprintf(b.Log, "%s  "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
 }
 
-// Fail notes once what could not be measured.
-func (b *Bench) Fail(scenario, peer string, err error) {
-	b.say("%s: %s failed: %v", scenario, peer, err)
+// Fail notes once who could not be measured.
+func (b *Bench) Fail(scenario, peer string, err error) { b.failCase(scenario, "", peer, err) }
+
+// failCase notes once who could not be measured in one case.
+func (b *Bench) failCase(scenario, c, peer string, err error) {
+	b.say("%s %s: %s failed: %v", scenario, c, peer, err)
 	for _, f := range b.Failed {
-		if f.Scenario == scenario && f.Peer == peer {
+		if f.Scenario == scenario && f.Case == c && f.Peer == peer {
 			return
 		}
 	}
-	b.Failed = append(b.Failed, report.Failure{Scenario: scenario, Peer: peer, Why: err.Error()})
+	b.Failed = append(b.Failed, report.Failure{Scenario: scenario, Case: c, Peer: peer, Why: err.Error()})
 }
 
 // place is an empty folder for a rival on a core.

@@ -216,7 +216,7 @@ func (h *hits) measure(ctx context.Context, round int, c string, s *hitServer) {
 	}
 	r, cpu, err := h.timed(ctx, h.plan(c, s), s)
 	if err != nil {
-		h.Fail(h.scenario, s.name, fmt.Errorf("%s: %w", c, err))
+		h.failCase(h.scenario, c, s.name, err)
 		return
 	}
 	for metric, value := range map[string]float64{

@@ -92,7 +92,7 @@ func Renders(ctx context.Context, b *Bench) error {
 					continue
 				}
 				if err := r.measure(ctx, round, k, name); err != nil {
-					r.Fail("render", name, fmt.Errorf("%s: %w", k.name, err))
+					r.failCase(r.scenario, k.name, name, err)
 				}
 			}
 		}

@@ -73,7 +73,7 @@ func (r *run) Run() error {
 	}
 	fmt.Print("\n" + report.GoalTable(doc.Verdicts))
 	for _, f := range b.Failed {
-		fmt.Printf("failed: %s, %s: %.200s\n", f.Scenario, f.Peer, f.Why)
+		fmt.Printf("failed: %s %s, %s: %.200s\n", f.Scenario, f.Case, f.Peer, f.Why)
 	}
 	fmt.Printf("\n%s\n", filepath.Join(folder, "report.md"))
 	if r.Readme == "" {
