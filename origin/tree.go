@@ -97,47 +97,61 @@ func (c *Core) CreateInTree(ctx context.Context, who Principal, r *Received, fie
 	return asset, created, err
 }
 
-// plant makes the picture or finds it, and gives it the path.
+// plant makes the picture or finds it, and gives it the path and the visibility.
 func (c *Core) plant(tx Tx, who Principal, r *Received, at wire.Name, visibility string) (asset Asset, created bool,
 	err error) {
-	asset, err = tx.AssetByName(treeName(who.Account.ID, r.Source.Digest))
-	created = KindOf(err) == NotFound
-	if err != nil && !created {
-		return Asset{}, false, err
-	}
-	if !created && asset.Digest != r.Source.Digest {
-		return Asset{}, false, Errorf(Duplicate, "another picture has the id %s", asset.Name.Name)
-	}
-	switch holder, err := tx.AssetByPath(at); {
-	case err != nil && KindOf(err) != NotFound:
-		return Asset{}, false, err
-	case err == nil && (created || holder.ID != asset.ID):
-		return Asset{}, false, Errorf(Duplicate, "another picture has the path %s", at.Name)
-	}
-	if created {
-		asset = c.newAsset(who, r, treeName(who.Account.ID, r.Source.Digest), visibility)
-	}
-	before := asset.Visibility
-	set(&asset.Visibility, orNil(visibility))
-	if err := who.Account.Plan.mayShow(asset.Visibility); err != nil && (created || asset.Visibility != before) {
-		return Asset{}, false, err
-	}
-	if slices.Contains(asset.Paths, at) && asset.Visibility == before {
-		return asset, false, nil // a replay
-	}
-	if !slices.Contains(asset.Paths, at) {
-		asset.Paths = append(asset.Paths, at)
-	}
-	asset.UpdatedAt = c.cfg.Now()
-	if created {
-		err = tx.CreateAsset(asset)
-	} else {
-		err = tx.UpdateAsset(asset)
+	asset, err = treeAsset(tx, who, r)
+	if created = KindOf(err) == NotFound; created {
+		asset, err = c.newAsset(who, r, treeName(who.Account.ID, r.Source.Digest), visibility), nil
 	}
 	if err != nil {
 		return Asset{}, false, err
 	}
+	if err := mustBeFreePath(tx, at, asset); err != nil {
+		return Asset{}, false, err
+	}
+	shown, has := asset.Visibility, slices.Contains(asset.Paths, at)
+	set(&asset.Visibility, orNil(visibility))
+	if asset.Visibility != shown || created {
+		if err := who.Account.Plan.mayShow(asset.Visibility); err != nil {
+			return Asset{}, false, err
+		}
+	} else if has {
+		return asset, false, nil // a replay
+	}
+	if !has {
+		asset.Paths = append(asset.Paths, at)
+	}
+	asset.UpdatedAt = c.cfg.Now()
+	write := tx.UpdateAsset
+	if created {
+		write = tx.CreateAsset
+	}
+	if err := write(asset); err != nil {
+		return Asset{}, false, err
+	}
 	return asset, created, announce(tx, asset)
+}
+
+// treeAsset finds the picture with these bytes in one's own tree.
+func treeAsset(tx ReadTx, who Principal, r *Received) (Asset, error) {
+	asset, err := tx.AssetByName(treeName(who.Account.ID, r.Source.Digest))
+	if err == nil && asset.Digest != r.Source.Digest {
+		return Asset{}, Errorf(Duplicate, "another picture has the id %s", asset.Name.Name)
+	}
+	return asset, err
+}
+
+// mustBeFreePath: nothing, or this very asset, is at the path.
+func mustBeFreePath(tx ReadTx, at wire.Name, asset Asset) error {
+	holder, err := tx.AssetByPath(at)
+	if KindOf(err) == NotFound {
+		return nil
+	}
+	if err == nil && holder.ID != asset.ID {
+		return Errorf(Duplicate, "another picture has the path %s", at.Name)
+	}
+	return err
 }
 
 func orNil(text string) *string {
