@@ -38,7 +38,7 @@ func TestExplain(t *testing.T) {
 		"cache-control: public, max-age=3600, stale-while-revalidate=86400, stale-if-error=86400",
 		"source: jpg, 1000×500 px, 1 frames, 1000 bytes, sha256 "+digest(picture))
 	w.owners = []edge.Peer{{Name: "b", Address: "10.0.0.2:10081"}}
-	f("/v1/image/f_auto/photo?v=3", "image/avif", "spec: f_avif", "vary: Accept", "owner: b at 10.0.0.2:10081, then this node",
+	f("/v1/image/f_auto/photo?v=3", "image/avif", "spec: f_auto:avif", "vary: Accept", "owner: b at 10.0.0.2:10081, then this node",
 		`format: avif: negotiated with Accept "image/avif", for a source that is opaque`,
 		"cache-control: public, max-age=31536000, immutable")
 	f("/v1/image/photo", "", "result: the picture as uploaded, cleaned: 997 bytes")

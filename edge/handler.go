@@ -255,10 +255,7 @@ func (e *Edge) fill(ctx context.Context, key Key, job Job) (found, error) {
 // make cleans or renders the source.
 func (e *Edge) make(ctx context.Context, job Job) (found, error) {
 	if job.Spec.IsZero() {
-		ctx, span := e.step(ctx, stepClean)
-		obj, err := e.cleanObject(ctx, job.Source)
-		span.End(err)
-		return found{obj, TierSource, TierSource}, err
+		return e.cleaned(ctx, job.Source)
 	}
 	files, err := e.openOriginals(ctx, job)
 	defer closeAll(files)
@@ -266,10 +263,20 @@ func (e *Edge) make(ctx context.Context, job Job) (found, error) {
 		return found{}, err
 	}
 	body, err := e.render(ctx, job, files)
+	if err == ErrNotSmaller {
+		return e.cleaned(ctx, job.Source)
+	}
 	if err != nil {
 		return found{}, err
 	}
 	return found{NewObject(job.Spec.Format.MediaType(), body), TierRender, TierRender}, nil
+}
+
+func (e *Edge) cleaned(ctx context.Context, src *wire.Source) (found, error) {
+	ctx, span := e.step(ctx, stepClean)
+	obj, err := e.cleanObject(ctx, src)
+	span.End(err)
+	return found{obj, TierSource, TierSource}, err
 }
 
 // openOriginals opens the source, and the overlay if there is one. What it has opened before an error, it gives too.
@@ -302,7 +309,11 @@ func (e *Edge) render(ctx context.Context, job Job, files []*os.File) ([]byte, e
 	span.Text("pictor.spec", job.Spec.String())
 	start := e.Now()
 	body, err := e.Renderer.Render(ctx, job, files...)
-	e.Observer.Rendered(job, e.Now().Sub(start), err)
-	span.End(err)
+	failure := err
+	if err == ErrNotSmaller {
+		failure = nil
+	}
+	e.Observer.Rendered(job, e.Now().Sub(start), failure)
+	span.End(failure)
 	return body, err
 }

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/netip"
 	"os"
@@ -153,9 +154,13 @@ type Peers interface {
 // Overloaded, Timeout, Unavailable (closing, or nobody waits any more), or Internal.
 type Renderer interface {
 	// Render reads the source, and the overlay if the job has one, from files, which it does not close, and gives the
-	// encoded bytes.
+	// encoded bytes. Where the Spec says that the upload itself will do and the result is no smaller than that, cleaned,
+	// it gives ErrNotSmaller instead; but never where the upload's colours are not sRGB to everybody.
 	Render(ctx context.Context, job Job, files ...*os.File) ([]byte, error)
 }
+
+// ErrNotSmaller says that a render is not worth sending: the upload itself is no larger.
+var ErrNotSmaller = errors.New("the result is no smaller than the upload")
 
 // Origin is what the edge asks the control plane for blobs.
 type Origin interface {

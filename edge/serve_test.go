@@ -57,6 +57,18 @@ func TestWithoutCleanPicture(t *testing.T) {
 	}
 }
 
+func TestUploadWhereItIsSmaller(t *testing.T) {
+	w := newWorld(t)
+	w.add("photo", picture, nil)
+	w.render = func(context.Context, edge.Job) ([]byte, error) { return nil, edge.ErrNotSmaller }
+	for range 2 {
+		got := w.get("/v1/image/f_auto/photo", "Accept", "image/avif")
+		if got.StatusCode != 200 || got.body != string(picture[:len(picture)-3]) || got.Header.Get("Content-Type") != "image/jpeg" {
+			t.Errorf("%d %s", got.StatusCode, got.Header)
+		}
+	}
+}
+
 func TestStatuses(t *testing.T) {
 	w := newWorld(t)
 	w.add("photo", picture, nil)

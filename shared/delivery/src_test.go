@@ -74,7 +74,7 @@ func TestSrcCompiles(t *testing.T) {
 		"a/p.webp?w=400":                                    "w_400,c_inside,q_80,f_webp",
 		"a/p.webp?h=400&fit=scale-down":                     "h_400,c_fit,q_80,f_webp",
 		"a/p.webp":                                          "q_80,f_webp",
-		"a/p.jpg?q=50":                                      "q_50",
+		"a/p.jpg?q=50":                                      "f_jpg,q_50",
 		"a/p.jpg?w=400&aspect=16:9":                         "w_400,h_225,c_fill,q_80",
 		"a/p.jpg?h=100&aspect=21%3A9":                       "w_233,h_100,c_fill,q_80",
 		"a/p.jpg?aspect=1:1":                                "w_400,h_400,c_fill,q_80",

@@ -28,7 +28,7 @@ var keys = [...]Key{
 	{"q", "Quality", "1 – 100", "q_80",
 		(*draft).setQuality, func(s *Spec) string { return plain(s.Quality) }},
 	{"f", "Format", "auto · jpg · png · webp · avif · gif · json · blurhash · thumbhash", "f_webp",
-		(*draft).setFormat, func(s *Spec) string { return s.Format.String() }},
+		(*draft).setFormat, (*Spec).formatText},
 	{"dpr", "DPR multiplier", "1 – 3", "dpr_2",
 		(*draft).setDPR, nil},
 	{"gr", "Grayscale", "1", "gr_1",

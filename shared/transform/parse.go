@@ -230,6 +230,12 @@ func (d *draft) setFormat(v string) (wrong string) {
 	if v == "jxl" {
 		return "JPEG XL cannot be written: this build of libvips has no encoder for it"
 	}
+	if name, ok := strings.CutPrefix(v, "auto:"); ok { // as settled Specs have it
+		if d.Format, ok = ParseFormat(name); ok && d.Format.Written() {
+			d.OrSource = true
+			return ""
+		}
+	}
 	f, ok := formatNamed(v)
 	if !ok || !f.Written() && !f.Inspects() && f != FormatAuto {
 		return "must be one of auto, jpg, png, webp, avif, gif, json, blurhash, thumbhash"

@@ -82,6 +82,7 @@ func TestParse(t *testing.T) {
 		"an_0":                           "pg_1",
 		"an_0,pg_3":                      "pg_3",
 		"lin_1":                          "lin_1",
+		"f_auto:jpeg":                    "f_auto:jpg",
 		"ov_brand:my-logo.v2":            "ov_brand:my-logo.v2",
 		"ov_brand:logo,oo_100,ox_5":      "ov_brand:logo,ox_5",
 		"ov_a,og_south,oy_5,oo_7,dpr_2":  "og_south,oo_7,ov_a,oy_10",
@@ -119,7 +120,7 @@ func TestParseRefuses(t *testing.T) {
 		"br_-101": "br", "co_101": "co", "sa_-0": "sa", "sa_1.5": "sa", "br_+1": "br", "br_": "br", "br_-": "br", "co_007": "co",
 		"px_0": "px", "px_1001": "px", "px_600,dpr_2": "dpr", "tr_0": "tr", "tr_100": "tr", "rd_0": "rd", "rd_4001": "rd",
 		"rd_Max": "rd", "pad_0": "pad", "pad_1001": "pad", "pad_1000,dpr_1.1": "dpr", "pg_0": "pg", "pg_10001": "pg",
-		"an_1": "an", "an_": "an", "lin_0": "lin", "f_jxl": "f",
+		"an_1": "an", "an_": "an", "lin_0": "lin", "f_jxl": "f", "f_auto:": "f", "f_auto:auto": "f", "f_auto:json": "f",
 		"ov_": "ov", "ov_a::b": "ov", "ov_.a": "ov", "ov_a:.b": "ov", "ov_a:": "ov", "ov_a%2f": "ov", "ov_ä": "ov",
 		"ov_a,og_auto": "og", "ov_a,og_xy_0_1": "og", "ox_4001": "ox", "oy_-1": "oy", "ov_a,ox_3000,dpr_2": "dpr", "oo_0": "oo",
 		"w_1,w_1": "w", "w_1,w_2": "w", "w_1,zz_2": "zz", "zz_2": "zz", "W_1": "W", "_1": "",
@@ -200,7 +201,7 @@ func TestReserved(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"w_400,h_300", "dpr_1.5,w_3", "r_-12.5,bg_ff0080", "bl_0.3,gr_1", "w_0400", "q_NaN",
-		"c_fill,f_auto", "w_1,w_1", "r_-0", "ar_16:9,g_xy_0.1_1", "c_crop,x_1,y_2,w_3,h_4,dpr_2", "fl_v,r_90", "c_thumb,w_9,sh_0.5", "an_0,br_-5,co_5", "rd_max,pad_9", "tr_5,px_4,lin_1", "ov_a:b,og_east,ox_1,oy_2,oo_3"} {
+		"c_fill,f_auto", "w_1,w_1", "r_-0", "ar_16:9,g_xy_0.1_1", "c_crop,x_1,y_2,w_3,h_4,dpr_2", "fl_v,r_90", "c_thumb,w_9,sh_0.5", "an_0,br_-5,co_5", "rd_max,pad_9", "tr_5,px_4,lin_1", "f_auto:avif,q_5", "ov_a:b,og_east,ox_1,oy_2,oo_3"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

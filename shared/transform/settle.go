@@ -39,6 +39,7 @@ func refused(params string) bool {
 // Settle turns a wish into the one Spec that names its result: the format is concrete, and what changes nothing for
 // this source and format is left out, so that equal results have equal Specs.
 func (s Spec) Settle(src Source, accept Accept) Spec {
+	ours := s.Format == FormatAuto || s.Format == FormatSource || s.OrSource
 	s.Format = s.settleFormat(src, accept)
 	if s.Format.Inspects() {
 		s.settleInspection()
@@ -46,13 +47,49 @@ func (s Spec) Settle(src Source, accept Accept) Spec {
 	if s.Format.Lossless() {
 		s.Quality = 0
 	}
+	s.settleCrop(src)
+	s.settleSize(src)
 	if !s.backgroundShows(src) {
 		s.Background = Background{}
 	}
-	s.settleCrop(src)
 	s.settleFrames(src)
 	s.settleLinear(src)
+	s.OrSource = ours && s.onlyEncodes(src) && (src.Format == s.Format || accept.takes(src.Format))
 	return s
+}
+
+// takes reports whether the client reads the format.
+func (a Accept) takes(f Format) bool {
+	switch f {
+	case AVIF:
+		return a.AVIF
+	case WebP:
+		return a.WebP
+	}
+	return f.Written()
+}
+
+// settleSize: a box that the picture fits in as it is says nothing. What has no Layout is refused later.
+func (s *Spec) settleSize(src Source) {
+	if s.Crop == CropNone || s.Trim > 0 {
+		return
+	}
+	l, err := s.Layout(src)
+	padded := Size{l.Whole.Width + 2*s.Pad, l.Whole.Height + 2*s.Pad}
+	if err != nil || l.Cut.Size != l.Whole || l.Scaled != l.Whole || l.Cropped.Size != l.Whole || l.Canvas != padded {
+		return
+	}
+	s.Width, s.Height, s.Crop, s.Ratio, s.Corner, s.Gravity = 0, 0, CropNone, Ratio{}, Corner{}, Gravity{}
+}
+
+// onlyEncodes reports whether the result would show the source as it is, upright and in its size. Whether its colours
+// need conversion, only a decoder knows.
+func (s Spec) onlyEncodes(src Source) bool {
+	l, err := s.Layout(src)
+	if err != nil || l.Out != l.Whole || src.Orientation > 1 || !src.Format.Written() {
+		return false
+	}
+	return s == Spec{Format: s.Format, OrSource: s.OrSource, Quality: s.Quality}
 }
 
 // settleFrames: naming the only frame there is, or the one that is shown anyway, says nothing.
@@ -71,18 +108,13 @@ func (s *Spec) settleLinear(src Source) {
 	s.Linear = err != nil || l.Scaled.Width < l.Cut.Width || l.Scaled.Height < l.Cut.Height
 }
 
-// settleCrop drops what has no say where nothing is cut off. What has no Layout is refused later.
+// settleCrop drops the gravity where nothing is cut off. What has no Layout is refused later.
 func (s *Spec) settleCrop(src Source) {
-	if s.Crop != CropFill && s.Crop != CropArea || s.Trim > 0 {
+	if s.Gravity == (Gravity{}) || s.Trim > 0 {
 		return
 	}
-	l, err := s.Layout(src)
-	if err != nil || l.Cut.Size != l.Whole || l.Cropped.Size != l.Scaled {
-		return
-	}
-	s.Gravity = Gravity{}
-	if s.Crop == CropArea || s.Ratio != (Ratio{}) {
-		s.Crop, s.Corner, s.Ratio, s.Width, s.Height = CropNone, Corner{}, Ratio{}, 0, 0
+	if l, err := s.Layout(src); err == nil && l.Cut.Size == l.Whole && l.Cropped.Size == l.Scaled {
+		s.Gravity = Gravity{}
 	}
 }
 

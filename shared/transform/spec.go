@@ -34,6 +34,7 @@ type Spec struct {
 	Corner        Corner     // for CropArea
 	Quality       int        // 1–100; 0 is the encoder's default
 	Format        Format     // FormatSource keeps the uploaded format
+	OrSource      bool       // the upload itself, cleaned, will do where it is smaller and shows the same
 	Gray          bool       //
 	Sigma         int        // Gaussian blur in thousandths, 300–25000; 0 is none
 	Sharpen       int        // sigma in hundredths, 0–1000; 0 is none
@@ -128,6 +129,14 @@ func (s *Spec) cropText() string {
 		return ""
 	}
 	return s.Crop.String()
+}
+
+// formatText is the canonical spelling; «auto:» stands before a format that nobody insists on.
+func (s *Spec) formatText() string {
+	if s.OrSource {
+		return FormatAuto.String() + ":" + s.Format.String()
+	}
+	return s.Format.String()
 }
 
 func (s *Spec) radiusText() string {

@@ -181,6 +181,8 @@ func (w *worker) receive() outcome {
 		w.broken = "crash"
 	case answer.Damaged:
 		err = &edge.Error{Kind: edge.Damaged, Message: "the picture cannot be decoded", Err: errors.New(answer.Failure)}
+	case answer.Larger:
+		err = edge.ErrNotSmaller
 	case answer.Invalid:
 		err = &edge.Error{Kind: edge.Invalid, Message: "what is left of the trimmed picture has no such size",
 			Err: errors.New(answer.Failure)}

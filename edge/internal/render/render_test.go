@@ -213,6 +213,26 @@ func TestOverlayIsASecondFile(t *testing.T) {
 	wantKind(t, err, edge.Internal)
 }
 
+// A format that nobody insists on is not worth more bytes than the upload has.
+func TestNoLargerThanTheUpload(t *testing.T) {
+	pool := open(t, render.Options{Workers: 1})
+	src, file := upload(t, "jpg", photo(400, 300))
+	src.CleanBytes = src.Bytes
+	_, err := pool.Render(t.Context(), job(t, src, "f_auto:png"), file)
+	if err != edge.ErrNotSmaller {
+		t.Fatalf("error %v, want that it is not smaller", err)
+	}
+	for _, text := range []string{"f_png", "f_auto:png,w_399"} {
+		body, err := pool.Render(t.Context(), job(t, src, text), file)
+		if err != nil || int64(len(body)) < src.Bytes {
+			t.Errorf("%s: %d bytes of %d (%v)", text, len(body), src.Bytes, err)
+		}
+	}
+	src.CleanBytes = 0 // cannot be delivered as it is
+	body, err := pool.Render(t.Context(), job(t, src, "f_auto:png"), file)
+	wantPicture(t, body, err, 400, 300)
+}
+
 // WebAssembly is compiled to machine code, inside the worker's confinement.
 func TestConfinedWorkersReadHEIC(t *testing.T) {
 	pool := open(t, render.Options{Workers: 1})

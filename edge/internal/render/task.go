@@ -16,6 +16,7 @@ type task struct {
 	estimate
 	digest string
 	bytes  int64    // of the source
+	clean  int64    // bytes of it, cleaned
 	blame  string   // names what strikes are counted for: the digest, and that of the overlay
 	file   *os.File // the source: open for as long as the task is not done
 	over   *wire.Source
@@ -73,7 +74,7 @@ func (t *task) order(now time.Time) {
 // request is the task in the words of the worker.
 func (t *task) request(cpu time.Duration) (pipe.Request, []*os.File) {
 	r := pipe.Request{Source: t.source, Bytes: t.bytes, Spec: t.spec.String(), CPU: cpu, ToRung: t.toRung,
-		Pixels: t.pixels, Best: t.best}
+		Pixels: t.pixels, Best: t.best, Clean: t.clean}
 	files := []*os.File{t.file}
 	if t.rung != nil {
 		r.Bytes, files[0] = t.rung.Bytes, t.rung.File
@@ -112,8 +113,8 @@ func (p *Pool) newTask(job edge.Job, files []*os.File) (*task, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &task{work: w, digest: job.Source.Digest, bytes: job.Source.Bytes, file: file, idle: job.Best,
-		done: make(chan outcome, 1)}
+	t := &task{work: w, digest: job.Source.Digest, bytes: job.Source.Bytes, clean: job.Source.CleanBytes, file: file,
+		idle: job.Best, done: make(chan outcome, 1)}
 	t.blame = t.digest
 	if t.over = job.Overlay; t.over != nil {
 		// A bad overlay must not bring a good picture into quarantine.

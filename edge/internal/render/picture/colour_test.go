@@ -5,6 +5,7 @@ import (
 
 	"github.com/cshum/vipsgen/vips"
 
+	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/shared/transform"
 )
 
@@ -66,6 +67,21 @@ func brokenProfile(t testing.TB, buf []byte) []byte {
 		t.Fatal("no profile")
 	}
 	return replaced(t, buf, profile, make([]byte, len(profile)))
+}
+
+// The upload does not do in place of a larger result when its colours need a profile, which answers do not carry.
+func TestColouredUploadsAreConvertedAtAnySize(t *testing.T) {
+	for profile, want := range map[string]error{"p3": nil, "": edge.ErrNotSmaller} {
+		img := quartered(t, 80, 48, 3)
+		if profile != "" {
+			img = inProfile(t, profile, 8)
+		}
+		buf, src := encoded(t, img, transform.PNG)
+		spec := must(transform.Parse("f_auto:png"))(t).Settle(src, transform.Accept{})
+		if _, err := (Job{Source: src, Spec: spec, Clean: 1}).Render(buf); err != want {
+			t.Errorf("profile %q: %v, want %v", profile, err, want)
+		}
+	}
 }
 
 func TestBrokenProfileIsAsNone(t *testing.T) {

@@ -16,6 +16,7 @@ type Job struct {
 	Bytes  int64 // of the source
 	Spec   transform.Spec
 	Over   *Overlay
+	Clean  int64 // bytes of the source, cleaned, if it can be: the most that Spec.OrSource lets a result have
 	Rung   *Rung // what the file holds instead of the source, nil for the source itself
 	ToRung bool  // the result will be a rung: leave all that can be to the decoder
 	Best   bool  // nobody waits: encode as well as can be
@@ -55,7 +56,7 @@ func (j Job) Pixels(buf []byte) (pixels []byte, bands int, err error) {
 }
 
 func (j Job) run(buf []byte, do func(*render) error) error {
-	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, bytes: j.Bytes, over: j.Over, best: j.Best,
+	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, bytes: j.Bytes, over: j.Over, clean: j.Clean, best: j.Best,
 		leastResize: leastResize}
 	if j.ToRung {
 		r.leastResize = 1

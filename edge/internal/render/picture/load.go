@@ -27,6 +27,7 @@ func (r *render) load(frames int) (*frame, error) {
 		return nil, fmt.Errorf("open %s: %w", r.src.Format, err)
 	}
 	f := &frame{img}
+	r.coloured = f.HasICCProfile() || f.Interpretation() == vips.InterpretationCmyk
 	if err := r.check(f); err != nil {
 		f.Close()
 		return nil, err

@@ -32,6 +32,9 @@ func damaged(err error) error {
 	if e, ok := errors.AsType[*edge.Error](err); ok {
 		return e
 	}
+	if err == edge.ErrNotSmaller {
+		return err
+	}
 	return &edge.Error{Kind: edge.Damaged, Message: "the picture could not be decoded", Err: err}
 }
 
@@ -48,6 +51,8 @@ type render struct {
 	bytes       int64 // of the source
 	over        *Overlay
 	drawn       *frame // the overlay, once it is ready to be drawn
+	clean       int64  // bytes of the source, cleaned; 0 when it cannot be
+	coloured    bool   // the source's colours are not sRGB, or say what they are
 	best        bool
 	area        transform.Rect   // of the source as stored, once it is trimmed
 	focus       *transform.Point // where to crop, once it is known: one place for all frames
@@ -63,7 +68,11 @@ func (r *render) run() ([]byte, error) {
 	if r.spec.Format.Inspects() {
 		return r.inspect(f)
 	}
-	return r.encode(f)
+	body, err := r.encode(f)
+	if err == nil && r.spec.OrSource && r.clean > 0 && int64(len(body)) >= r.clean && !r.coloured {
+		return nil, edge.ErrNotSmaller
+	}
+	return body, err
 }
 
 // picture gives the finished picture, for an animation all frames on one tall strip.

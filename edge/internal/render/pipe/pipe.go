@@ -41,6 +41,7 @@ type Request struct {
 	Pixels bool          `json:",omitempty"` // no encoding
 	Best   bool          `json:",omitempty"` // encode as well as can be
 	Over   *Overlay      `json:",omitempty"` // a second picture, to be drawn on the result
+	Clean  int64         `json:",omitempty"` // bytes of the upload, cleaned, if it can be
 }
 
 // Overlay is a source of its own.
@@ -57,6 +58,7 @@ type Answer struct {
 	Failure string `json:",omitempty"` // what went wrong, for the log
 	Damaged bool   `json:",omitempty"` // the picture is to blame
 	Invalid bool   `json:",omitempty"` // the Spec has no Layout, which only trimming showed
+	Larger  bool   `json:",omitempty"` // the result is no smaller than the upload, which will do
 	Bytes   int
 	Bands   int           `json:",omitempty"` // of the pixels that were asked for
 	CPU     time.Duration // processor time that it took

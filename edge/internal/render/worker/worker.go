@@ -111,7 +111,7 @@ func (j *job) work() (body []byte, bands int, err error) {
 		return nil, 0, err
 	}
 	defer unix.Munmap(content)
-	task := picture.Job{Source: j.Source, Bytes: j.Bytes, Spec: spec, ToRung: j.ToRung, Best: j.Best}
+	task := picture.Job{Source: j.Source, Bytes: j.Bytes, Spec: spec, ToRung: j.ToRung, Best: j.Best, Clean: j.Clean}
 	if j.Over != nil {
 		over, err := mapped(j.files[len(j.files)-1], j.Over.Bytes, false)
 		if err != nil {
@@ -169,6 +169,9 @@ func mapped(file *os.File, bytes int64, longer bool) ([]byte, error) {
 func answer(err error) pipe.Answer {
 	if err == nil {
 		return pipe.Answer{}
+	}
+	if err == edge.ErrNotSmaller {
+		return pipe.Answer{Larger: true}
 	}
 	kind := edge.KindOf(err)
 	return pipe.Answer{Failure: err.Error(), Damaged: kind == edge.Damaged, Invalid: kind == edge.Invalid}
