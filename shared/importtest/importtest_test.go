@@ -34,7 +34,7 @@ func TestShared(t *testing.T) {
 		{In: "*", Not: module + "bench", Why: "shared is what both programs agree on: it knows no harness"},
 	})
 	CheckProduct(t, "..", []Rule{
-		{In: "*", Not: "os", Why: "shared does no I/O"},
+		{In: "*", Not: "os", Except: "doctest", Why: "shared does no I/O; doctest serves tests only"},
 		{In: "*", Not: "net/http", Why: "shared does no I/O"},
 		{In: "transform", Not: "time", Why: "what a transform means must not depend on the clock"},
 	})
