@@ -2,14 +2,20 @@ package render_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"flag"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -160,4 +166,145 @@ func BenchmarkBody(b *testing.B) {
 			}
 		})
 	}
+}
+
+var pages = flag.String("pages", "", "folder of large JPEGs for BenchmarkPage instead of made ones")
+
+// BenchmarkPage is a page that was never asked for: large photographs in the widths of a srcset and as a thumbnail, in
+// two formats, four requests at a time; beside it the same with nothing but libvips, each variant from its original.
+func BenchmarkPage(b *testing.B) {
+	sources, files := pageSources(b)
+	type request struct {
+		source int
+		width  int // 0 is the thumbnail
+		format string
+	}
+	var requests []request
+	for i := range sources {
+		for _, width := range []int{320, 640, 960, 1280, 1600, 0} {
+			for _, format := range []string{"webp", "jpg"} {
+				requests = append(requests, request{i, width, format})
+			}
+		}
+	}
+	inFlight := func(do func(request) error) time.Duration {
+		begun := time.Now()
+		var wait sync.WaitGroup
+		next := make(chan request)
+		for range 4 {
+			wait.Go(func() {
+				for r := range next {
+					if err := do(r); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		for _, r := range requests {
+			next <- r
+		}
+		close(next)
+		wait.Wait()
+		return time.Since(begun)
+	}
+	var ours, bares, oursUsed, baresUsed time.Duration
+	for b.Loop() {
+		store := openRungs(b, b.TempDir())
+		pool := open(b, render.Options{Rungs: store})
+		used := childrenTime(b)
+		ours += inFlight(func(r request) error {
+			text := "f_" + r.format + ",q_80,w_" + strconv.Itoa(r.width)
+			if r.width == 0 {
+				text = "c_fill,h_400,w_400,q_80,f_" + r.format
+			}
+			_, err := pool.Render(b.Context(), job(b, sources[r.source], text), files[r.source])
+			return err
+		})
+		oursUsed += childrenTime(b) - used
+		pool.Close()
+		store.Close()
+		used = processorTime()
+		picture.Start()
+		bares += inFlight(func(r request) error { return bareVariant(files[r.source], r.width, r.format) })
+		baresUsed += processorTime() - used
+	}
+	n := time.Duration(b.N)
+	b.ReportMetric((ours / n).Seconds(), "pool-s")
+	b.ReportMetric((bares / n).Seconds(), "bare-s")
+	b.ReportMetric(float64(ours)/float64(bares), "ratio")
+	b.ReportMetric(float64(oursUsed)/float64(baresUsed), "processor-ratio") // says more on a busy machine
+}
+
+// processorTime is that of this process.
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// childrenTime is that of the workers alive.
+func childrenTime(b *testing.B) (used time.Duration) {
+	const tick = 10 * time.Millisecond
+	for _, pid := range children(b) {
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+		for _, field := range fields[11:13] {
+			ticks, _ := strconv.Atoi(string(field))
+			used += time.Duration(ticks) * tick
+		}
+	}
+	return used
+}
+
+// bareVariant is bare for a variant of a file.
+func bareVariant(file *os.File, width int, format string) error {
+	body, err := os.ReadFile(file.Name())
+	if err != nil {
+		return err
+	}
+	options := &vips.ThumbnailBufferOptions{Height: 10000, Size: vips.SizeDown, FailOn: vips.FailOnError}
+	if width == 0 {
+		width = 400
+		options = &vips.ThumbnailBufferOptions{Height: 400, Crop: vips.InterestingCentre, FailOn: vips.FailOnError}
+	}
+	img, err := vips.NewThumbnailBuffer(body, width, options)
+	if err != nil {
+		return err
+	}
+	defer img.Close()
+	if format == "jpg" {
+		_, err = img.JpegsaveBuffer(&vips.JpegsaveBufferOptions{Q: 80, OptimizeCoding: true, Keep: vips.KeepNone})
+	} else {
+		_, err = img.WebpsaveBuffer(&vips.WebpsaveBufferOptions{Q: 80, Effort: 2, Keep: vips.KeepNone})
+	}
+	return err
+}
+
+// pageSources are twelve pictures of 12 megapixels, or those of -pages.
+func pageSources(b *testing.B) (sources []*wire.Source, files []*os.File) {
+	var bodies [][]byte
+	names, _ := filepath.Glob(filepath.Join(*pages, "*.jpg"))
+	for _, name := range names {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		bodies = append(bodies, body)
+	}
+	for i := 0; *pages == "" && i < 12; i++ {
+		bodies = append(bodies, append(bytes.Clone(twelveMegapixels()), byte(i))) // sources of their own
+	}
+	for _, body := range bodies {
+		size, err := jpeg.DecodeConfig(bytes.NewReader(body))
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum := sha256.Sum256(body)
+		sources = append(sources, &wire.Source{Digest: hex.EncodeToString(sum[:]), Format: "jpg", Width: size.Width,
+			Height: size.Height, Frames: 1, Bytes: int64(len(body))})
+		files = append(files, onDisk(b, body))
+	}
+	return sources, files
 }

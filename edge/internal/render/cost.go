@@ -123,7 +123,7 @@ func (w *work) shrink() int {
 	if w.layout.Cut.Size != w.layout.Whole || w.spec.Trim > 0 || w.spec.Linear {
 		return 1
 	}
-	scaled, margin := w.scaled(), 1.5
+	scaled, margin := w.scaled(), 1.2
 	if w.toRung {
 		margin = 1
 	}

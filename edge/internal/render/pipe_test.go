@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,7 +46,7 @@ func TestRequestsCarryTheirFile(t *testing.T) {
 	}
 	file := files[0]
 	defer file.Close()
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("request is %+v, want %+v", got, want)
 	}
 	if body, err := io.ReadAll(file); string(body) != "hello" {

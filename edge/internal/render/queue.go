@@ -41,7 +41,8 @@ func (p *Pool) enter(t *task, bounded bool) error {
 	if p.closing {
 		return shuttingDown(nil)
 	}
-	t.order(time.Now())
+	t.arrived = time.Now()
+	t.order()
 	if bounded && !t.idle {
 		if wait := p.waitLocked(t); wait > p.cfg.QueueTime || len(p.tasks) >= maxQueue {
 			return &edge.Error{Kind: edge.Overloaded, Message: "too many pictures are waiting to be rendered",
@@ -135,10 +136,17 @@ func (p *Pool) takeLocked(l lane) *worker {
 	return w
 }
 
-// matchBackgroundLocked gives out work that nobody waits for: when nothing else waits, and a worker is free for the
-// next request.
+// patience is how long work that nobody waits for is left alone while there is other work.
+const patience = 10 * time.Second
+
+// matchBackgroundLocked gives out work that nobody waits for: when there is no other, or at least, after a while, a
+// worker is free for the next request.
 func (p *Pool) matchBackgroundLocked() bool {
 	if len(p.later) == 0 || len(p.tasks) > 0 || len(p.free[large]) == 0 {
+		return false
+	}
+	idle := len(p.free[large]) == p.cfg.Workers && len(p.free[small]) > 0
+	if !idle && time.Since(p.later[0].arrived) < patience {
 		return false
 	}
 	if len(p.free[background]) == 0 {
@@ -167,7 +175,11 @@ func (p *Pool) startBackground() {
 }
 
 func (p *Pool) assignLocked(t *task, w *worker) {
-	t.state, t.worker, t.sent = running, w, make(chan struct{})
+	sent := make(chan struct{})
+	t.batch = p.companionsLocked(t)
+	for _, one := range t.all() {
+		one.state, one.worker, one.sent, one.batch = running, w, sent, t.batch
+	}
 	p.tasksDone.Go(func() { p.work(t, w) })
 }
 
@@ -184,22 +196,33 @@ func (p *Pool) work(t *task, w *worker) {
 		p.release(w)
 		return
 	}
-	begun := time.Now()
-	o := p.receive(t, w)
-	if w.broken == "" {
-		took := time.Since(begun)
-		if o.cpu > 0 && o.cpu < took { // a worker that was taken over may say anything
-			took = o.cpu
+	tasks := t.all() // one that is tried again may get other companions
+	for i, one := range tasks {
+		begun := time.Now()
+		o := outcome{err: errGone}
+		if w.broken == "" {
+			o = p.receive(one, w)
 		}
-		if o.err == nil {
-			p.learned.learn(t.estimate, took)
+		if w.broken == "" && o.err == nil && i == 0 { // the others of a batch cost less than they would alone
+			p.learned.learn(one.estimate, o.took(time.Since(begun)))
 		}
-		if t.fresh {
-			p.strikes.passed(t.blame)
-		}
+		p.finish(one, o)
 	}
-	p.finish(t, o)
+	if t.fresh && w.broken == "" {
+		p.strikes.passed(t.blame)
+	}
 	p.release(w)
+}
+
+// errGone is for those of a batch whose turn had not come when the worker ended.
+var errGone = &edge.Error{Kind: edge.Unavailable, Message: "the renderer was stopped", RetryAfter: time.Second}
+
+// took is what a task cost: a worker that was taken over may say anything.
+func (o outcome) took(wall time.Duration) time.Duration {
+	if o.cpu > 0 && o.cpu < wall {
+		return o.cpu
+	}
+	return wall
 }
 
 // hand sends the task. A worker that died while it was free costs no task: it waits for another one.
@@ -207,13 +230,17 @@ func (p *Pool) hand(t *task, w *worker) bool {
 	turn, err := w.send(t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t.worker, t.turn = w, turn
+	for _, one := range t.all() {
+		one.worker, one.turn = w, turn
+	}
 	close(t.sent)
 	if err == nil {
 		return true
 	}
 	w.broken = "gone"
-	p.enqueueLocked(t)
+	for _, one := range t.all() {
+		p.enqueueLocked(one)
+	}
 	p.dispatchLocked()
 	return false
 }
@@ -243,7 +270,9 @@ func (p *Pool) leave(ctx context.Context, t *task) {
 			<-sent
 			p.mu.Lock()
 			if t.state == running && t.sent == sent {
-				w.abandon(t.turn)
+				if t.batch.allLeft() {
+					w.abandon(t.turn)
+				}
 				p.mu.Unlock()
 				return
 			}

@@ -14,20 +14,21 @@ import (
 type task struct {
 	work
 	estimate
-	digest string
-	bytes  int64    // of the source
-	clean  int64    // bytes of it, cleaned
-	blame  string   // names what strikes are counted for: the digest, and that of the overlay
-	file   *os.File // the source: open for as long as the task is not done
-	over   *wire.Source
-	drawn  *os.File // the overlay, open for as long
-	owned  bool     // file is the task's to close
-	out    *os.File // takes pixels
-	rung   *rungs.Rung
-	fresh  bool // needs a worker that has seen no other picture
-	idle   bool // nobody waits: only when there is nothing else to do
-	key    time.Time
-	done   chan outcome
+	digest  string
+	bytes   int64    // of the source
+	clean   int64    // bytes of it, cleaned
+	blame   string   // names what strikes are counted for: the digest, and that of the overlay
+	file    *os.File // the source: open for as long as the task is not done
+	over    *wire.Source
+	drawn   *os.File // the overlay, open for as long
+	owned   bool     // file is the task's to close
+	out     *os.File // takes pixels
+	rung    *rungs.Rung
+	fresh   bool // needs a worker that has seen no other picture
+	idle    bool // nobody waits: only when there is nothing else to do
+	arrived time.Time
+	key     time.Time // place in the queue
+	done    chan outcome
 
 	// Guarded by Pool.mu.
 	state   state
@@ -35,6 +36,7 @@ type task struct {
 	counted bool // in burst.wanted
 	worker  *worker
 	turn    int
+	batch   *batch        // what the worker has with it; nil when alone
 	sent    chan struct{} // closed when the worker has the job, or has turned out to be gone
 }
 
@@ -67,17 +69,23 @@ const (
 )
 
 // order sets the task's place in the queue.
-func (t *task) order(now time.Time) {
-	t.key = now.Add(min(passing*t.cost, maxPassing))
+func (t *task) order() {
+	t.key = t.arrived.Add(min(passing*t.cost, maxPassing))
 }
 
 // request is the task in the words of the worker.
 func (t *task) request(cpu time.Duration) (pipe.Request, []*os.File) {
 	r := pipe.Request{Source: t.source, Bytes: t.bytes, Spec: t.spec.String(), CPU: cpu, ToRung: t.toRung,
 		Pixels: t.pixels, Best: t.best, Clean: t.clean}
+	if t.batch != nil {
+		for _, other := range t.batch.tasks[1:] {
+			r.Also = append(r.Also, other.spec.String())
+		}
+	}
 	files := []*os.File{t.file}
 	if t.rung != nil {
 		r.Bytes, files[0] = t.rung.Bytes, t.rung.File
+		r.Clean = 0 // what is so much smaller is smaller; and only the source knows its colours
 		r.Rung = &pipe.Rung{Width: t.rung.Width, Height: t.rung.Height, Bands: t.rung.Bands}
 	}
 	if t.pixels {

@@ -48,9 +48,9 @@ const (
 )
 
 // Ratios by which a rung must be larger than the picture made from it, for an SSIM of at least 0.99 against the same
-// picture made from the source: docs/decisions/0002-rungs.md. Pixels of exactly the wanted size are the picture itself.
+// picture made from the source: docs/decisions/0002-rungs.md.
 const (
-	PixelRatio = 1.2
+	PixelRatio = 1.22
 	FileRatio  = 1.3
 )
 
@@ -121,7 +121,7 @@ func (s *Store) findPixels(digest string, want Size) *Rung {
 	defer s.mu.Unlock()
 	all, _ := s.pixels.Get(digest)
 	for _, p := range all { // smallest first
-		if p.Size != want && !p.Holds(want, PixelRatio) {
+		if !p.Holds(want, PixelRatio) {
 			continue
 		}
 		p.used = time.Now()

@@ -3,6 +3,7 @@ package picture
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/cshum/vipsgen/vips"
 
@@ -38,8 +39,37 @@ func (j Job) Render(buf []byte) ([]byte, error) {
 	return body, err
 }
 
-// Pixels gives the picture as plain pixels, without encoding it: 1 or 3 bands of eight bits.
-func (j Job) Pixels(buf []byte) (pixels []byte, bands int, err error) {
+// Each is Render for several Specs that differ in nothing but how the picture is encoded: it is made once. They and their
+// results come one after the other.
+func (j Job) Each(buf []byte, specs []transform.Spec, done func(body []byte, err error) error) error {
+	var gone error
+	err := j.run(buf, func(r *render) error {
+		f, err := r.picture()
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := r.hold(f); err != nil {
+			return err
+		}
+		for _, r.spec = range specs {
+			if gone = done(r.encode(f)); gone != nil {
+				return nil
+			}
+		}
+		return nil
+	})
+	for range specs {
+		if err != nil && gone == nil {
+			gone = done(nil, err)
+		}
+	}
+	return gone
+}
+
+// Pixels writes the picture as plain pixels, without encoding it: 1 or 3 bands of eight bits. They are written as they
+// are made; three copies of 18 MB on the way, as other ways of libvips need, took longer than the resizing.
+func (j Job) Pixels(buf []byte, into io.Writer) (bands int, err error) {
 	err = j.run(buf, func(r *render) error {
 		f, err := r.picture()
 		if err != nil {
@@ -49,15 +79,21 @@ func (j Job) Pixels(buf []byte) (pixels []byte, bands int, err error) {
 		if bands = f.Bands(); bands != 1 && bands != 3 {
 			return fmt.Errorf("a rung of %d bands", bands)
 		}
-		pixels, err = f.WriteToMemory()
-		return err
+		target := vips.NewTarget(writer{into})
+		defer target.Close()
+		return f.RawsaveTarget(target, &vips.RawsaveTargetOptions{Keep: vips.KeepNone})
 	})
-	return pixels, bands, err
+	return bands, err
 }
+
+// writer stays open when libvips closes it.
+type writer struct{ io.Writer }
+
+func (writer) Close() error { return nil }
 
 func (j Job) run(buf []byte, do func(*render) error) error {
 	r := render{buf: buf, src: j.Source, stored: j.Source, spec: j.Spec, bytes: j.Bytes, over: j.Over, clean: j.Clean, best: j.Best,
-		leastResize: leastResize}
+		leastResize: leastResizeJPEG}
 	if j.ToRung {
 		r.leastResize = 1
 	}
@@ -100,9 +136,28 @@ func (r *render) openPixels() (*vips.Image, error) {
 		return nil, err
 	}
 	defer raw.Close()
+	if n := r.halvings(); n > 1 {
+		if err := raw.Shrink(float64(n), float64(n), nil); err != nil {
+			return nil, err
+		}
+		// The decoder leaves out what does not fill a pixel. Keeping it would be another scale: half a pixel at the rim.
+		if err := raw.ExtractArea(0, 0, r.stored.Width/n, r.stored.Height/n); err != nil {
+			return nil, err
+		}
+	}
 	space := vips.InterpretationSrgb
 	if r.rungBands == 1 {
 		space = vips.InterpretationBW
 	}
 	return raw.Copy(&vips.CopyOptions{Interpretation: space})
+}
+
+// halvings is the factor by which pixels are averaged before they are resized, where the decoder of a JPEG would have
+// reduced the source by as much more: the results are alike, and it is faster.
+func (r *render) halvings() int {
+	n := 1
+	for r.src.Format == transform.JPEG && r.reduction() >= 2*leastResizeJPEG*float64(n) && n < 8 {
+		n *= 2
+	}
+	return n
 }

@@ -68,11 +68,14 @@ func (r *render) open(frames int) (*vips.Image, error) {
 	return nil, fmt.Errorf("no decoder for format %q", r.stored.Format)
 }
 
-// leastResize is what decoders that can make the picture smaller, nearly for free, leave to resize, which does it
-// better. Against the same picture decoded whole, 400 pixels wide from photographs of 4 to 15 megapixels: 46 to 59 dB
-// from 1.5 on. JPEG is 10 to 25 % faster than with the 2 of libvips' own thumbnailer (49 to 60 dB), WebP 30 % faster
-// than decoded whole.
-const leastResize = 1.5
+// What decoders that can make the picture smaller, nearly for free, leave to resize, which does it better. The JPEG
+// decoder leaves out frequencies, which is faithful: at 1.2 the SSIM against the picture decoded whole is above 0.99 for
+// most photographs, and the work is 10 to 30 % less than with the 2 of libvips' own thumbnailer. WebP's averages pixels:
+// at 1.5 it is 46 to 59 dB, and 30 % faster than decoded whole.
+const (
+	leastResizeJPEG = 1.2
+	leastResizeWebP = 1.5
+)
 
 // shrink is the factor by which the JPEG decoder reduces the picture.
 func (r *render) shrink() int {
@@ -89,7 +92,7 @@ func (r *render) scale() float64 {
 	if r.src.Frames > 1 {
 		return 1
 	}
-	return min(1, r.leastResize/r.reduction())
+	return min(1, leastResizeWebP/r.reduction())
 }
 
 // reduction is how many times smaller the result is than what is decoded. Areas, extreme crops and trimming count in
@@ -117,7 +120,8 @@ func (r *render) check(f *frame) error {
 func (r *render) decodedSize() transform.Size {
 	width, height := r.stored.Width, r.stored.Height
 	if r.rungBands > 0 {
-		return transform.Size{Width: width, Height: height}
+		n := r.halvings()
+		return transform.Size{Width: width / n, Height: height / n}
 	}
 	switch r.stored.Format {
 	case transform.JPEG:

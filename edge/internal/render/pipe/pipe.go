@@ -40,6 +40,7 @@ type Request struct {
 	ToRung bool          `json:",omitempty"` // the result will be a rung
 	Pixels bool          `json:",omitempty"` // no encoding
 	Best   bool          `json:",omitempty"` // encode as well as can be
+	Also   []string      `json:",omitempty"` // Specs that differ only in how to encode; each has an Answer, in this order
 	Over   *Overlay      `json:",omitempty"` // a second picture, to be drawn on the result
 	Clean  int64         `json:",omitempty"` // bytes of the upload, cleaned, if it can be
 }

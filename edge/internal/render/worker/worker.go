@@ -78,44 +78,41 @@ func serve(conn *pipe.Conn) error {
 		}
 	}()
 	for j := range jobs {
-		begun := processorTime()
-		body, bands, err := j.work()
-		a := answer(err)
-		a.Bands, a.CPU = bands, processorTime()-begun
-		if err := conn.Reply(a, body); err != nil {
+		if err := j.work(conn); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// work gives the encoded picture, or writes its pixels into the second file.
-func (j *job) work() (body []byte, bands int, err error) {
+// work answers the request; an error is one of the connection.
+func (j *job) work(conn *pipe.Conn) error {
+	begun := processorTime()
+	reply := func(body []byte, bands int, err error) error {
+		a := answer(err)
+		a.Bands, a.CPU = bands, processorTime()-begun
+		begun += a.CPU
+		return conn.Reply(a, body)
+	}
 	defer func() {
 		for _, file := range j.files {
 			file.Close()
 		}
 	}()
-	if len(j.files) < j.needs() {
-		return nil, 0, errors.New("request without a file")
-	}
-	spec, err := transform.Parse(j.Spec)
+	specs, err := j.ready()
 	if err != nil {
-		return nil, 0, fmt.Errorf("read request: %w", err)
-	}
-	if err := limitCPU(j.CPU); err != nil {
-		return nil, 0, err
+		return j.refuse(reply, err)
 	}
 	content, err := mapped(j.files[0], j.Bytes, j.Rung != nil)
 	if err != nil {
-		return nil, 0, err
+		return j.refuse(reply, err)
 	}
 	defer unix.Munmap(content)
-	task := picture.Job{Source: j.Source, Bytes: j.Bytes, Spec: spec, ToRung: j.ToRung, Best: j.Best, Clean: j.Clean}
+	task := picture.Job{Source: j.Source, Bytes: j.Bytes, Spec: specs[0], ToRung: j.ToRung, Best: j.Best, Clean: j.Clean}
 	if j.Over != nil {
 		over, err := mapped(j.files[len(j.files)-1], j.Over.Bytes, false)
 		if err != nil {
-			return nil, 0, err
+			return j.refuse(reply, err)
 		}
 		defer unix.Munmap(over)
 		task.Over = &picture.Overlay{Source: j.Over.Source, Data: over}
@@ -123,18 +120,41 @@ func (j *job) work() (body []byte, bands int, err error) {
 	if j.Rung != nil {
 		task.Rung = &picture.Rung{Width: j.Rung.Width, Height: j.Rung.Height, Bands: j.Rung.Bands}
 	}
-	if !j.Pixels {
-		body, err = task.Render(content)
-		return body, 0, err
+	switch {
+	case j.Pixels:
+		bands, err := task.Pixels(content, j.files[1])
+		return reply(nil, bands, err)
+	case len(specs) > 1:
+		return task.Each(content, specs, func(body []byte, err error) error { return reply(body, 0, err) })
+	default:
+		body, err := task.Render(content)
+		return reply(body, 0, err)
 	}
-	pixels, bands, err := task.Pixels(content)
-	if err != nil {
-		return nil, 0, err
+}
+
+// ready reads the request and sets its limit.
+func (j *job) ready() (specs []transform.Spec, err error) {
+	if len(j.files) < j.needs() {
+		return nil, errors.New("request without a file")
 	}
-	if _, err := j.files[1].WriteAt(pixels, 0); err != nil {
-		return nil, 0, fmt.Errorf("write pixels: %w", err)
+	for _, text := range append([]string{j.Spec}, j.Also...) {
+		spec, err := transform.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("read request: %w", err)
+		}
+		specs = append(specs, spec)
 	}
-	return nil, bands, nil
+	return specs, limitCPU(j.CPU)
+}
+
+// refuse answers for every Spec of the request.
+func (j *job) refuse(reply func([]byte, int, error) error, err error) error {
+	for range 1 + len(j.Also) {
+		if err := reply(nil, 0, err); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // needs is how many files the request must bring.
