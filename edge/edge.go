@@ -40,6 +40,7 @@ type Policy struct {
 	// SignedOnly: what does not exist yet is made only for signed URLs, and for what the account chose itself: its
 	// presets and defaults, and pictures as uploaded.
 	SignedOnly bool
+	Refine     bool   // encode once more, with patience, what is asked for again
 	LogHits    uint32 // one hit in so many has a log line, 0 for none; everything else always has
 }
 
@@ -51,6 +52,7 @@ type Edge struct {
 	local  flights // works here; peers join these only, so that two nodes never wait for each other
 
 	staleSuffix string // of Cache-Control
+	refiner     refiner
 }
 
 // New assembles an Edge.
@@ -111,6 +113,8 @@ type Observer interface {
 	Served(tier Tier, status int, bytes int64, took time.Duration)
 	// Rendered: a render ended; err is nil when it gave a picture.
 	Rendered(job Job, took time.Duration, err error)
+	// Refined: a picture that is asked for often was encoded once more, and is so many bytes smaller.
+	Refined(job Job, took time.Duration, saved int64, err error)
 	// Refused: the named limit refused a request.
 	Refused(limit string)
 }

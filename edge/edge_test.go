@@ -252,9 +252,10 @@ func count(n *atomic.Int64, err error) error {
 
 type silent struct{}
 
-func (silent) Served(edge.Tier, int, int64, time.Duration) {}
-func (silent) Rendered(edge.Job, time.Duration, error)     {}
-func (silent) Refused(string)                              {}
+func (silent) Served(edge.Tier, int, int64, time.Duration)   {}
+func (silent) Rendered(edge.Job, time.Duration, error)       {}
+func (silent) Refined(edge.Job, time.Duration, int64, error) {}
+func (silent) Refused(string)                                {}
 
 // store is a Memory or a Disk without limits.
 type store struct{ m sync.Map }

@@ -91,6 +91,7 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 		r.fail(err)
 		return
 	}
+	r.quick = got.obj.Quick
 	r.prepare(got.obj.MediaType, got.obj.ETag)
 	if !hinted { // the next client with this target gives other hints
 		e.remember(r, target, job, got.obj)
@@ -157,7 +158,7 @@ func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), l
 // find gives the job's result from wherever it is nearest. A client that may cause no work still gets what there is.
 func (e *Edge) find(ctx context.Context, r *answer, job Job) (found, error) {
 	key := job.Key()
-	if obj, ok := e.Memory.Get(key); ok {
+	if obj, ok := e.Memory.Get(key); ok && e.fresh(key, job, obj) {
 		return found{obj, TierMemory, TierMemory}, nil
 	}
 	refusal := r.buy(&job)
@@ -176,13 +177,14 @@ func (e *Edge) find(ctx context.Context, r *answer, job Job) (found, error) {
 func (e *Edge) fetch(ctx context.Context, key Key, job Job) (found, error) {
 	owners := e.Ring.Owners(job.Source.Digest)
 	if len(owners) > 0 {
-		if got, ok := e.stored(ctx, key); ok { // left from when this node was an owner, or stood in for one
+		if got, ok := e.stored(ctx, key); ok && !got.obj.Quick { // left from when this node was an owner, or stood in for one
 			return got, nil
 		}
 	}
 	for _, peer := range owners {
 		obj, tier, err := e.askPeer(ctx, peer, job)
 		if err == nil {
+			obj.expire(e.Now())
 			e.Memory.Set(key, obj)
 			return found{obj, TierPeer, tier}, nil
 		}
@@ -230,6 +232,7 @@ func (e *Edge) ServePeer(ctx context.Context, job Job) (*Object, Tier, error) {
 // own finds or makes the job's result on this node.
 func (e *Edge) own(ctx context.Context, key Key, job Job) (found, error) {
 	if obj, ok := e.Memory.Get(key); ok {
+		e.again(key, job, obj)
 		return found{obj, TierMemory, TierMemory}, nil
 	}
 	return e.local.do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fill(ctx, key, job) })
@@ -238,6 +241,7 @@ func (e *Edge) own(ctx context.Context, key Key, job Job) (found, error) {
 // fill reads the result from disk, or makes it and keeps it.
 func (e *Edge) fill(ctx context.Context, key Key, job Job) (found, error) {
 	if got, ok := e.stored(ctx, key); ok {
+		e.again(key, job, got.obj)
 		return got, nil
 	}
 	if err := e.mayMake(job); err != nil {
@@ -269,7 +273,9 @@ func (e *Edge) make(ctx context.Context, job Job) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	return found{NewObject(job.Spec.Format.MediaType(), body), TierRender, TierRender}, nil
+	obj := NewObject(job.Spec.Format.MediaType(), body)
+	obj.Quick = e.quick(job)
+	return found{obj, TierRender, TierRender}, nil
 }
 
 func (e *Edge) cleaned(ctx context.Context, src *wire.Source) (found, error) {

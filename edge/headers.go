@@ -130,11 +130,17 @@ func (r *answer) setCacheControl(req *delivery.Request) {
 	default:
 		age, stale, suffix = otherVersionAge, 0, ""
 	}
+	if r.quick && age > quickAge {
+		age, stale, suffix = quickAge, 0, ""
+	}
 	left := lifeLeft(req, m, r.start)
 	scope := "public, max-age="
 	switch {
 	case m.Visibility != wire.Public:
-		scope, age, suffix = "private, max-age=", left, ""
+		scope, suffix = "private, max-age=", ""
+		if age = left; r.quick {
+			age = min(age, quickAge)
+		}
 	case left < age+stale:
 		age, suffix = min(age, left), ""
 	}

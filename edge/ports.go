@@ -36,6 +36,10 @@ type Object struct {
 	MediaType string
 	ETag      string // quoted, a hash of Body
 	Body      []byte
+	Quick     bool // made for somebody who waited: a better one may take its place, see refine.go
+
+	until int64       // of a Quick copy of another node's: when to ask that node again, in nanoseconds of Unix time
+	asked atomic.Bool // of a Quick one of this node's: again, after it was made
 }
 
 // Bytes is what the object costs a cache.

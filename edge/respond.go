@@ -25,6 +25,7 @@ type answer struct {
 	bill       bill
 	span       Span // nil for requests that are not followed
 	negotiated bool // the format depends on Accept
+	quick      bool // a better Object may take the place of the one that is sent
 	tier       Tier
 	bytes      int64 // body bytes to be sent
 	err        error

@@ -46,8 +46,12 @@ func TestRingRendersOnce(t *testing.T) {
 					t.Errorf("%s: %v %s", wants[i].path, err, body)
 					return
 				}
-				if before, loaded := bodies.LoadOrStore(wants[i].path, body); loaded && !bytes.Equal(before.([]byte), body) {
-					t.Errorf("%s: two edges give different pictures", wants[i].path)
+				same := func(key string) bool {
+					before, loaded := bodies.LoadOrStore(key, body)
+					return !loaded || bytes.Equal(before.([]byte), body)
+				}
+				if !same(wants[i].path) && !same("better "+wants[i].path) { // the quick one, and what takes its place
+					t.Errorf("%s: edges give three different pictures", wants[i].path)
 				}
 			}
 		})

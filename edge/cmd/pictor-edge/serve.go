@@ -123,7 +123,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Observer:  metrics,
 		Tracer:    tracer.Edge(),
 		Log:       log,
-		Policy: edge.Policy{PublicAge: cfg.PublicAge, StaleWhileRevalidate: cfg.StaleWhileRevalidate,
+		Policy: edge.Policy{PublicAge: cfg.PublicAge, Refine: cfg.Refine == "on", StaleWhileRevalidate: cfg.StaleWhileRevalidate,
 			StaleIfError: cfg.StaleIfError, ClientHints: cfg.ClientHints, SignedOnly: cfg.NewVariants == "signed", LogHits: uint32(cfg.LogHits)},
 	})
 	node := node{cfg: cfg, log: log, edge: e, ring: members, pool: pool, catalog: known, meter: meter, metrics: metrics,

@@ -13,6 +13,7 @@ import (
 // length as a uvarint: key, media type, ETag, body.
 const (
 	entryVersion = 1
+	quickVersion = 2 // the same, of an Object that is Quick
 	entryHeader  = 1 + 4
 )
 
@@ -43,6 +44,9 @@ func encodeEntry(dst []byte, key edge.Key, obj *edge.Object) {
 	rest = binary.AppendUvarint(rest, uint64(len(obj.Body)))
 	rest = append(rest, obj.Body...)
 	dst[0] = entryVersion
+	if obj.Quick {
+		dst[0] = quickVersion
+	}
 	binary.BigEndian.PutUint32(dst[1:], crc32.Checksum(rest, castagnoli))
 }
 
@@ -53,7 +57,7 @@ func appendString(dst []byte, s string) []byte {
 // decodeEntry copies the Object out of a value, which pebble only lends. A sound value of another key, as a collision
 // of hashes would give, is no Object and no error.
 func decodeEntry(value []byte, key edge.Key) (*edge.Object, error) {
-	if len(value) < entryHeader || value[0] != entryVersion {
+	if len(value) < entryHeader || value[0] != entryVersion && value[0] != quickVersion {
 		return nil, errBadEntry
 	}
 	rest := value[entryHeader:]
@@ -76,7 +80,7 @@ func decodeEntry(value []byte, key edge.Key) (*edge.Object, error) {
 	}
 	body := make([]byte, len(parts[3]))
 	copy(body, parts[3])
-	return &edge.Object{MediaType: string(parts[1]), ETag: string(parts[2]), Body: body}, nil
+	return &edge.Object{MediaType: string(parts[1]), ETag: string(parts[2]), Body: body, Quick: value[0] == quickVersion}, nil
 }
 
 // Stored keys: 'g', eight bytes of generation, and half of the SHA-256 of the edge.Key. A generation is one range. Its

@@ -32,6 +32,8 @@ type Metrics struct {
 	render   *prometheus.HistogramVec
 	refused  *prometheus.CounterVec
 	replaced *prometheus.CounterVec
+	refines  prometheus.Counter
+	saved    prometheus.Counter
 }
 
 const (
@@ -66,6 +68,11 @@ func NewMetrics() *Metrics {
 		m.counter(tier, http.StatusOK)
 		m.duration[tier] = duration.WithLabelValues(tier.String())
 	}
+	m.refines = prometheus.NewCounter(prometheus.CounterOpts{Name: "pictor_edge_refines_total",
+		Help: "Pictures that were asked for again and encoded once more, with patience."})
+	m.saved = prometheus.NewCounter(prometheus.CounterOpts{Name: "pictor_edge_refine_saved_bytes_total",
+		Help: "Bytes that pictures lost when they were encoded once more."})
+	m.registry.MustRegister(m.refines, m.saved)
 	m.begin()
 	return m
 }
@@ -113,6 +120,16 @@ func (m *Metrics) counter(tier edge.Tier, status int) prometheus.Counter {
 	counter := m.requests.WithLabelValues(tier.String(), strconv.Itoa(status)) // the same for the same labels
 	slot.Store(&counter)
 	return counter
+}
+
+// Refined implements edge.Observer.
+func (m *Metrics) Refined(_ edge.Job, _ time.Duration, saved int64, err error) {
+	if err != nil {
+		m.failures.WithLabelValues(edge.KindOf(err).String()).Inc()
+		return
+	}
+	m.refines.Inc()
+	m.saved.Add(float64(saved))
 }
 
 // Rendered implements edge.Observer.

@@ -113,6 +113,7 @@ func (c *Client) Object(ctx context.Context, peer edge.Peer, job edge.Job) (*edg
 		c.corrupt.Add(1)
 		return nil, 0, unavailable(peer, errors.New("sent a body that does not have its tag"))
 	}
+	obj.Quick = resp.Header.Get(headerQuick) != ""
 	return obj, edge.ParseTier(resp.Header.Get(headerTier)), nil
 }
 

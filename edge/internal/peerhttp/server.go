@@ -140,6 +140,9 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("ETag", obj.ETag)
 	w.Header().Set(headerTier, tier.String())
+	if obj.Quick {
+		w.Header().Set(headerQuick, "1")
+	}
 	s.send(w, obj.MediaType, obj.Body)
 }
 

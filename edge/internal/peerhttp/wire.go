@@ -28,6 +28,9 @@ const (
 // headerTier tells where the owner had an object from.
 const headerTier = "Pictor-Tier"
 
+// headerQuick is there when the object is Quick.
+const headerQuick = "Pictor-Quick"
+
 type objectRequest struct {
 	Source *wire.Source `json:"source"`
 	Spec   string       `json:"spec"` // canonical text of a settled Spec; empty is the picture as uploaded, cleaned
