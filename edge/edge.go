@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/pictor/pictor/shared/signing"
+	"github.com/pictor/pictor/shared/wire"
 )
 
 // Parts is what an Edge is made of; all are needed.
@@ -24,7 +25,8 @@ type Parts struct {
 	Limiter   Limiter
 	Client    func(*fasthttp.RequestCtx) netip.Addr // whose request it is
 	Observer  Observer
-	Tracer    Tracer // nil for none
+	Coloured  func(wire.Colour) // is told what the origin wants to know, see inspect.go; nil: nobody looks
+	Tracer    Tracer            // nil for none
 	Log       *slog.Logger
 	Now       func() time.Time
 	Policy    Policy
@@ -47,9 +49,10 @@ type Policy struct {
 // Edge answers delivery requests. Make it with New; it is safe for concurrent use.
 type Edge struct {
 	Parts
-	hot    hotTable
-	asking flights // may ask other nodes
-	local  flights // works here; peers join these only, so that two nodes never wait for each other
+	hot         hotTable
+	asking      flights // may ask other nodes
+	local       flights // works here; peers join these only, so that two nodes never wait for each other
+	inspections inspections
 
 	staleSuffix string // of Cache-Control
 	refiner     refiner

@@ -80,6 +80,7 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 			return
 		}
 		r.stream()
+		e.inspect(&r.known.Manifest)
 		return
 	}
 	if err := r.addOverlay(&job, find); err != nil {
@@ -96,6 +97,7 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 	if !hinted { // the next client with this target gives other hints
 		e.remember(r, target, job, got.obj)
 	}
+	e.inspect(&r.known.Manifest)
 	if r.anew(got.tier); got.from == TierRender {
 		r.known.Meter.AddRender()
 	}

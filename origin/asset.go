@@ -29,6 +29,9 @@ type Asset struct {
 
 	// Source describes the blob; a Store keeps it with the blob, and fills it in on reading.
 	Source wire.Source
+	// Colour is the dominant one, #rrggbb; "" until an edge has looked at the pixels. A Store fills it in on reading, see
+	// Tx.AddUsage, and forgets it with the Digest.
+	Colour string
 }
 
 func (a Asset) cursor() Cursor { return Cursor{CreatedAt: a.CreatedAt, ID: a.ID} }

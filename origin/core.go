@@ -22,6 +22,7 @@ type Config struct {
 	Blobs Blobs
 	Probe Probe
 	Fetch Fetcher // nil: nothing can be imported from other hosts
+	Touch Toucher // nil: a picture's colour becomes known only after somebody has asked for it
 
 	Limits         Limits        // nil: DefaultLimits; names left out of a map are off
 	MaxUploadBytes int64         // 0: 100 MiB

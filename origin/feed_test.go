@@ -19,7 +19,8 @@ func TestManifest(t *testing.T) {
 		t.Fatalf("manifest at %d after %d: %v", seq, before, err)
 	}
 	wantEqual(t, m, wire.Manifest{Name: name, Seq: seq, Asset: asset.ID, Account: b.admin.Account.ID, Version: 1,
-		Visibility: wire.Private, UpdatedAt: b.clock.Now().Unix(), Source: asset.Source})
+		Visibility: wire.Private, UpdatedAt: b.clock.Now().Unix(), Source: asset.Source,
+		Inspect: true})
 
 	if err := b.DeleteAsset(t.Context(), b.admin, "x"); err != nil {
 		t.Fatal(err)

@@ -93,7 +93,8 @@ type Tx interface {
 	// Change adds a row to the change log and gives its number. Older rows of the same name may go: a reader needs to
 	// know that the name changed since, not how often.
 	Change(name wire.Name) (uint64, error)
-	// AddUsage counts a batch once; false when its id has been seen.
+	// AddUsage counts a batch once; false when its id has been seen. Colours are noted
+	// of assets that have the digest and no colour yet.
 	AddUsage(wire.UsageBatch) (bool, error)
 	// AddActivity counts what an account did on a day, UTC.
 	AddActivity(account string, day time.Time, did Activity) error
@@ -146,6 +147,12 @@ type BlobReader interface {
 type Fetcher interface {
 	// Fetch gives the body, which the caller closes, and the file name that the URL ends in.
 	Fetch(ctx context.Context, url string) (body io.ReadCloser, filename string, err error)
+}
+
+// Toucher makes an edge look at a picture.
+type Toucher interface {
+	// Touch asks for the picture in the background. It does not block and may leave it at that: it will be called again.
+	Touch(asset, url string)
 }
 
 // Probe works out what an uploaded file is by walking its container to the end, decoding no pixels. Errors are of Kind

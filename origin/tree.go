@@ -289,7 +289,7 @@ func (c *Core) ListTree(ctx context.Context, who Principal, ask ListTree) (page 
 }
 
 // FindInTree gives a picture of one's own tree. Those of other accounts are not found: else an id would tell that
-// somebody has these bytes.
+// somebody has these bytes. If its colour is not known yet, it may be the next time.
 func (c *Core) FindInTree(ctx context.Context, who Principal, id string) (asset Asset, err error) {
 	if err := who.mustRead(); err != nil {
 		return Asset{}, err
@@ -298,8 +298,24 @@ func (c *Core) FindInTree(ctx context.Context, who Principal, id string) (asset 
 		asset, err = inTree(tx, who, id)
 		return err
 	})
+	if err == nil && asset.Colour == "" && c.cfg.Touch != nil {
+		c.cfg.Touch.Touch(asset.ID, c.lookURL(asset))
+	}
 	return asset, err
 }
+
+// lookURL is where the origin itself asks for a picture of a tree.
+func (c *Core) lookURL(asset Asset) string {
+	at := asset.Paths[0]
+	if asset.Visibility == wire.Public {
+		return c.PathURL(at)
+	}
+	username := strings.TrimPrefix(at.Namespace, wire.PathSpace(""))
+	return c.cfg.DeliveryURL + delivery.SignSrc(c.signer, username, at.Name, "", c.cfg.Now().Add(lookTTL))
+}
+
+// lookTTL is time enough to ask.
+const lookTTL = time.Minute
 
 func inTree(tx ReadTx, who Principal, id string) (Asset, error) {
 	return tx.AssetByName(wire.Name{Namespace: treeSpace(who.Account.ID), Name: id})

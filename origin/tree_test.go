@@ -320,3 +320,43 @@ func TestProfileTravels(t *testing.T) {
 	_, _, err = b.Manifest(t.Context(), wire.ProfileName("nobody"))
 	wantKind(t, err, origin.NotFound)
 }
+
+// touches notes what edges are asked for.
+type touches struct{ urls []string }
+
+func (t *touches) Touch(_, url string) { t.urls = append(t.urls, url) }
+
+// A picture without a colour is asked for when somebody looks at it, until an edge has told its colour.
+func TestColour(t *testing.T) {
+	asked := &touches{}
+	b := newBench(t, func(cfg *origin.Config) { cfg.Touch = asked })
+	ann, bob := b.user("ann"), b.user("bob")
+	hers, his := b.planted(ann, "img:same", "a.jpg"), b.planted(bob, "img:same", "b.jpg")
+	if _, err := b.ShowInTree(t.Context(), bob, his.Name.Name, wire.Private); err != nil {
+		t.Fatal(err)
+	}
+	colour := func(who origin.Principal) string {
+		t.Helper()
+		asset, err := b.FindInTree(t.Context(), who, hers.Name.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return asset.Colour
+	}
+	wantEqual(t, colour(ann), "")
+	wantEqual(t, asked.urls, []string{"https://img.example.org/i/ann/a.jpg"})
+	err := b.RecordUsage(t.Context(), wire.UsageBatch{ID: "b1", Colours: []wire.Colour{{Asset: hers.ID, Digest: hers.Digest, Colour: "#a0b1c2"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEqual(t, colour(ann), "#a0b1c2")
+	wantEqual(t, len(asked.urls), 1)
+	m, _, err := b.Manifest(t.Context(), hers.Paths[0])
+	if err != nil || m.Inspect {
+		t.Errorf("edges are still asked: %v, %v", m.Inspect, err)
+	}
+	wantEqual(t, colour(bob), "") // that ann has the same bytes does not show
+	if len(asked.urls) != 2 || !strings.HasPrefix(asked.urls[1], "https://img.example.org/i/bob/b.jpg?") || !strings.Contains(asked.urls[1], "sig=") {
+		t.Errorf("asked for %v", asked.urls)
+	}
+}

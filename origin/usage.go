@@ -2,6 +2,7 @@ package origin
 
 import (
 	"context"
+	"regexp"
 	"time"
 
 	"github.com/pictor/pictor/shared/wire"
@@ -71,11 +72,16 @@ func (c *Core) RecordUsage(ctx context.Context, batch wire.UsageBatch) error {
 	if batch.ID == "" || len(batch.ID) > maxUsageIDBytes {
 		return Errorf(Invalid, "a usage batch needs an id of 1 to %d bytes", maxUsageIDBytes)
 	}
-	if len(batch.Entries) > maxUsageEntries {
-		return Errorf(Invalid, "a usage batch can have at most %d entries", maxUsageEntries)
+	if len(batch.Entries) > maxUsageEntries || len(batch.Colours) > maxUsageEntries {
+		return Errorf(Invalid, "a usage batch can have at most %d entries and colours", maxUsageEntries)
 	}
 	for _, e := range batch.Entries {
 		if err := checkUsage(e); err != nil {
+			return err
+		}
+	}
+	for _, colour := range batch.Colours {
+		if err := checkColour(colour); err != nil {
 			return err
 		}
 	}
@@ -96,6 +102,15 @@ func checkUsage(e wire.Usage) error {
 		if quantity < 0 || quantity > maxUsageQuantity {
 			return Errorf(Invalid, "usage out of range")
 		}
+	}
+	return nil
+}
+
+var colourText = regexp.MustCompile(`^#[0-9a-f]{6}$`)
+
+func checkColour(c wire.Colour) error {
+	if !colourText.MatchString(c.Colour) || len(c.Asset) > maxUsageIDBytes || len(c.Digest) > maxUsageIDBytes {
+		return Errorf(Invalid, "%q is not the colour of an asset", c.Colour)
 	}
 	return nil
 }

@@ -262,3 +262,34 @@ func TestSrcUsage(t *testing.T) {
 		t.Errorf("%+v", up)
 	}
 }
+
+// The dominant colour is known within seconds of a delivery, or of the first look at the metadata; also of private and of
+// large pictures, and on a ring.
+func TestSrcColour(t *testing.T) {
+	s, c := srcStack(t, 3)
+	colour := func(id string) string {
+		var got struct {
+			Metadata struct {
+				Colour string `json:"dominant_color"`
+			}
+		}
+		if status := c.call("GET", "/api/v1/images/"+id, "", nil, &got); status != 200 {
+			t.Fatalf("metadata: %d", status)
+		}
+		return got.Metadata.Colour
+	}
+	known := func(id string) func() bool {
+		return func() bool { time.Sleep(50 * time.Millisecond); return len(colour(id)) == len("#rrggbb") }
+	}
+	delivered := c.upload(picture.JPEG(picture.Photo(400, 300, 21)), "delivered.jpg")
+	get(t, strings.TrimSuffix(delivered.URL, ".jpg")+".webp?w=100")
+	t.Logf("after a delivery: %s", within(t, 10*time.Second, "the colour of what was delivered", known(delivered.ID)))
+	large := c.upload(picture.PNG(picture.Photo(1600, 1200, 22)), "large.png")
+	t.Logf("large: %s", within(t, 10*time.Second, "the colour of a large picture", known(large.ID)))
+	private := c.upload(picture.JPEG(picture.Photo(400, 300, 23)), "private.jpg")
+	c.json("PATCH", "/api/v1/images/"+private.ID+"/visibility", map[string]any{"visibility": "private"}, nil)
+	t.Logf("private: %s", within(t, 10*time.Second, "the colour of a private picture", known(private.ID)))
+	if n := total(t, s, "pictor_edge_renders_total"); n != 1 {
+		t.Errorf("%v renders that somebody waited for, want 1", n)
+	}
+}

@@ -24,9 +24,17 @@ type Key struct {
 
 // UsageBatch reports what an edge served. Its ID makes it idempotent: a batch sent twice counts once.
 type UsageBatch struct {
-	ID      string  `json:"id"`
-	Edge    string  `json:"edge"`
-	Entries []Usage `json:"entries"`
+	ID      string   `json:"id"`
+	Edge    string   `json:"edge"`
+	Entries []Usage  `json:"entries"`
+	Colours []Colour `json:"colours,omitempty"` // of Manifests with Inspect
+}
+
+// Colour is the dominant colour of an asset, as long as it has these bytes.
+type Colour struct {
+	Asset  string `json:"asset"`
+	Digest string `json:"digest"`
+	Colour string `json:"colour"` // #rrggbb
 }
 
 // Usage is what one account's assets cost on one day.

@@ -42,6 +42,8 @@ type Manifest struct {
 	Limits *AccountLimits `json:"limits,omitempty"`
 	// Profile is there in NamespaceProfile only, and then nothing else but Account and Limits is.
 	Profile *Profile `json:"profile,omitempty"`
+	// Inspect asks for the asset's dominant colour, in a UsageBatch: the origin does not know it yet.
+	Inspect bool `json:"inspect,omitempty"`
 }
 
 // AccountLimits are kept by each edge by itself, over all names of an account. What is left out is not limited.

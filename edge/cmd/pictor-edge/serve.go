@@ -121,6 +121,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Limiter:   newLimiter(cfg, proxies),
 		Client:    clientOf(proxies),
 		Observer:  metrics,
+		Coloured:  meter.Colour,
 		Tracer:    tracer.Edge(),
 		Log:       log,
 		Policy: edge.Policy{PublicAge: cfg.PublicAge, Refine: cfg.Refine == "on", StaleWhileRevalidate: cfg.StaleWhileRevalidate,

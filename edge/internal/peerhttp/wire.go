@@ -37,6 +37,7 @@ type objectRequest struct {
 	Making edge.Making  `json:"making,omitempty"`
 	// Overlay is the source whose digest Spec names.
 	Overlay *wire.Source `json:"overlay,omitempty"`
+	Best    bool         `json:"best,omitempty"` // nobody waits
 }
 
 type chunkRequest struct {
@@ -76,7 +77,7 @@ func (r objectRequest) job() (edge.Job, error) {
 		return edge.Job{}, fmt.Errorf("making %d is not known", r.Making)
 	}
 	if r.Spec == "" {
-		return edge.Job{Source: r.Source, Making: r.Making}, nil
+		return edge.Job{Source: r.Source, Making: r.Making, Best: r.Best}, nil
 	}
 	spec, err := transform.Parse(r.Spec)
 	if err != nil {
@@ -88,7 +89,7 @@ func (r objectRequest) job() (edge.Job, error) {
 	if r.Overlay == nil && spec.Overlay != "" || r.Overlay != nil && r.Overlay.Digest != spec.Overlay {
 		return edge.Job{}, errors.New("the overlay is not the one that the transform names")
 	}
-	return edge.Job{Source: r.Source, Spec: spec, Overlay: r.Overlay, Making: r.Making}, nil
+	return edge.Job{Source: r.Source, Spec: spec, Overlay: r.Overlay, Making: r.Making, Best: r.Best}, nil
 }
 
 // statusOf is for people who read traffic; peers go by the verdict.

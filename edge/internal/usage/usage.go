@@ -22,6 +22,9 @@ type Sender interface {
 // pile up in the counters instead.
 const maxPending = 10_000
 
+// maxColours bounds the colours of a batch.
+const maxColours = 1000
+
 // Meter counts by account. Its counters are handed out once and then counted on without it.
 type Meter struct {
 	edge   string
@@ -31,12 +34,14 @@ type Meter struct {
 
 	mu       sync.Mutex // never held across I/O
 	accounts map[string]*edge.Counter
+	colours  map[wire.Colour]bool
 	pending  []wire.UsageBatch // oldest first
 }
 
 // New makes a Meter for the named edge.
 func New(name string, sender Sender, log *slog.Logger, now func() time.Time) *Meter {
-	return &Meter{edge: name, sender: sender, log: log, now: now, accounts: make(map[string]*edge.Counter)}
+	return &Meter{edge: name, sender: sender, log: log, now: now, accounts: make(map[string]*edge.Counter),
+		colours: make(map[wire.Colour]bool)}
 }
 
 // Counter gives the account's counter, the same each time.
@@ -49,6 +54,15 @@ func (m *Meter) Counter(account string) *edge.Counter {
 		m.accounts[account] = c
 	}
 	return c
+}
+
+// Colour reports the dominant colour of a picture. What is too much is dropped: it can be found out again.
+func (m *Meter) Colour(colour wire.Colour) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.colours) < maxColours {
+		m.colours[colour] = true
+	}
 }
 
 // Run reports every interval until ctx ends. Call Flush afterwards.
@@ -100,7 +114,11 @@ func (m *Meter) seal() {
 				Renders: renders})
 		}
 	}
-	if len(batch.Entries) > 0 {
+	for colour := range m.colours {
+		batch.Colours = append(batch.Colours, colour)
+	}
+	clear(m.colours)
+	if len(batch.Entries) > 0 || len(batch.Colours) > 0 {
 		m.pending = append(m.pending, batch)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ type ledger struct {
 	down  bool
 	seen  map[string]bool
 	total map[string]wire.Usage
+	told  []wire.Colour
 }
 
 func (l *ledger) SendUsage(_ context.Context, batch wire.UsageBatch) error {
@@ -29,6 +31,7 @@ func (l *ledger) SendUsage(_ context.Context, batch wire.UsageBatch) error {
 	}
 	if !l.seen[batch.ID] {
 		l.seen[batch.ID] = true
+		l.told = append(l.told, batch.Colours...)
 		for _, u := range batch.Entries {
 			sum := l.total[u.Account+" "+u.Day]
 			sum.Requests += u.Requests
@@ -82,5 +85,31 @@ func TestEverythingCountsOnce(t *testing.T) {
 	}
 	if len(l.total) != len(want) {
 		t.Errorf("got %v", l.total)
+	}
+}
+
+func TestColoursAreToldOnce(t *testing.T) {
+	l := &ledger{seen: map[string]bool{}, total: map[string]wire.Usage{}, down: true}
+	m := usage.New("edge-1", l, slog.New(slog.DiscardHandler), time.Now)
+	told := wire.Colour{Asset: "a1", Digest: "d1", Colour: "#000001"}
+	m.Colour(told)
+	m.Colour(told)
+	if m.Flush(t.Context()) == nil {
+		t.Fatal("no error from an origin that is down")
+	}
+	l.down = false
+	for range 2 {
+		if err := m.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(l.told) != 1 || l.told[0] != told {
+		t.Errorf("told %v", l.told)
+	}
+	for i := range 2000 { // no more than the origin takes
+		m.Colour(wire.Colour{Asset: strconv.Itoa(i), Digest: "d", Colour: "#000002"})
+	}
+	if err := m.Flush(t.Context()); err != nil || len(l.told) != 1001 {
+		t.Errorf("%d colours, %v", len(l.told), err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/pictor/pictor/origin/internal/probe"
 	"github.com/pictor/pictor/origin/internal/server"
 	"github.com/pictor/pictor/origin/internal/store/sqlstore"
+	"github.com/pictor/pictor/origin/internal/touch"
 )
 
 // serve runs the origin until ctx ends: leaves first, then the core, then the listeners; closed in reverse.
@@ -50,6 +52,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Blobs:          blobs,
 		Probe:          probe.Prober{},
 		Fetch:          fetchurl.New(fetchurl.Options{MaxBytes: cfg.MaxUploadBytes, Timeout: cfg.FetchTimeout, Allow: cfg.Allow}),
+		Touch:          touch.New(log, time.Now),
 		Limits:         cfg.Limits,
 		MaxUploadBytes: cfg.MaxUploadBytes,
 		SessionLife:    cfg.SessionLife,

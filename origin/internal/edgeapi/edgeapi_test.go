@@ -117,7 +117,7 @@ func TestManifest(t *testing.T) {
 	asset := e.upload(t, "spring/tulip", servertest.PNG(40, 30))
 	status, manifest := get[wire.Manifest](t, e, wire.PathManifest+"?ns=cloud&name=spring/tulip")
 	want := wire.Manifest{Name: cloud("spring/tulip"), Seq: 1, Asset: asset.ID, Account: e.who.Account.ID, Version: 1,
-		Visibility: wire.Public, UpdatedAt: asset.UpdatedAt.Unix(), Source: asset.Source}
+		Visibility: wire.Public, UpdatedAt: asset.UpdatedAt.Unix(), Source: asset.Source, Inspect: true}
 	if diff := cmp.Diff(want, manifest); status != http.StatusOK || diff != "" {
 		t.Errorf("got %d: %s", status, diff)
 	}

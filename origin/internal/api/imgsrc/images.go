@@ -105,7 +105,7 @@ func (a *API) searchImages(w http.ResponseWriter, r *http.Request, who origin.Pr
 	}{each(page.Assets, a.listItemOf), page.Total, query.Get("q")})
 }
 
-// metadata is what is known of a picture. dominant_color is left out until an edge has looked at the pixels.
+// metadata is what is known of a picture.
 type metadata struct {
 	Hash       string `json:"hash"`
 	Filename   string `json:"original_filename"`
@@ -114,6 +114,7 @@ type metadata struct {
 	MediaType  string `json:"mime_type"`
 	Width      int    `json:"width"` // as a person sees it
 	Height     int    `json:"height"`
+	Colour     string `json:"dominant_color,omitempty"` // #rrggbb, once an edge has looked at the pixels
 }
 
 // formatURLs leads to all formats that the dialect knows; that of JPEG XL is answered with a 400 that says so.
@@ -165,7 +166,7 @@ func (a *API) findImage(w http.ResponseWriter, r *http.Request, who origin.Princ
 		Visibility string   `json:"visibility"`
 		Links      links    `json:"_links"`
 	}{asset.Name.Name, metadata{asset.Digest, filename(asset), asset.Source.Bytes, stamp(asset.CreatedAt),
-		picture.Format.MediaType(), width, height}, cdnURLs{a.Core.PathURL(asset.Paths[0]), formats}, asset.Visibility,
+		picture.Format.MediaType(), width, height, asset.Colour}, cdnURLs{a.Core.PathURL(asset.Paths[0]), formats}, asset.Visibility,
 		linksOf(asset)})
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 const assetSelect = `SELECT a.id, a.account, a.namespace, a.name, a.filename, a.folder, a.visibility, a.version, a.digest,
-	a.created_at, a.updated_at, b.source,
+	a.created_at, a.updated_at, a.colour, b.source,
 	(SELECT json_group_array(g.tag ORDER BY g.position) FROM asset_tags g WHERE g.asset = a.id),
 	(SELECT json_group_array(json_object('ns', p.namespace, 'name', p.path) ORDER BY p.seq) FROM asset_paths p
 		WHERE p.asset = a.id)
@@ -28,7 +28,7 @@ func (g group[T]) Scan(src any) error {
 
 func scanAsset(row scanner) (a origin.Asset, err error) {
 	err = row.Scan(&a.ID, &a.Account, &a.Name.Namespace, &a.Name.Name, &a.Filename, &a.Folder, &a.Visibility, &a.Version,
-		&a.Digest, moment{&a.CreatedAt}, moment{&a.UpdatedAt}, column{&a.Source}, group[string]{&a.Tags},
+		&a.Digest, moment{&a.CreatedAt}, moment{&a.UpdatedAt}, &a.Colour, column{&a.Source}, group[string]{&a.Tags},
 		group[wire.Name]{&a.Paths})
 	return a, err
 }
@@ -154,8 +154,8 @@ func (t *writeTx) CreateAsset(a origin.Asset) error {
 
 func (t *writeTx) UpdateAsset(a origin.Asset) error {
 	err := t.execOne("asset", `UPDATE assets SET namespace = ?, name = ?, folder = ?, visibility = ?, version = ?,
-		digest = ?, updated_at = ?, search = ? WHERE id = ?`, a.Name.Namespace, a.Name.Name, a.Folder, a.Visibility,
-		a.Version, a.Digest, nanos(a.UpdatedAt), searchText(a), a.ID)
+		colour = CASE digest WHEN ? THEN colour ELSE '' END, digest = ?, updated_at = ?, search = ? WHERE id = ?`,
+		a.Name.Namespace, a.Name.Name, a.Folder, a.Visibility, a.Version, a.Digest, a.Digest, nanos(a.UpdatedAt), searchText(a), a.ID)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,13 @@ func (t *writeTx) AddUsage(batch wire.UsageBatch) (bool, error) {
 			return false, err
 		}
 	}
+	for _, c := range batch.Colours {
+		err := t.execAny(`UPDATE assets SET colour = ? WHERE id = ? AND digest = ? AND colour = ''`, c.Colour,
+			c.Asset, c.Digest)
+		if err != nil {
+			return false, err
+		}
+	}
 	return true, nil
 }
 

@@ -253,3 +253,39 @@ func testUsage(t *testing.T, s origin.Store) {
 	wantEqual(t, broken, errBroken, equateErrors)
 	wantEqual(t, add("b4", again), true)
 }
+
+// A colour belongs to an asset and its bytes: the first that is told stays, and it goes when the bytes are others.
+func testColours(t *testing.T, s origin.Store) {
+	ann, bob := account(1), account(2)
+	one, other := asset(ann, 1), asset(bob, 2)
+	other.Digest, other.Source = one.Digest, one.Source
+	create(t, s, ann, bob, one, other)
+	told := func(id string, about origin.Asset, colour string) {
+		t.Helper()
+		update(t, s, func(tx origin.Tx) error {
+			_, err := tx.AddUsage(wire.UsageBatch{ID: id, Colours: []wire.Colour{{Asset: about.ID, Digest: about.Digest, Colour: colour}}})
+			return err
+		})
+	}
+	colour := func(id string) string {
+		return get(t, s, func(tx origin.ReadTx) (origin.Asset, error) { return tx.Asset(id) }).Colour
+	}
+	told("b1", one, "#000001")
+	told("b2", one, "#000002")
+	told("b3", origin.Asset{ID: other.ID, Digest: digest(9)}, "#000003") // bytes that it has no more
+	told("b4", origin.Asset{ID: "gone", Digest: one.Digest}, "#000004")
+	wantEqual(t, colour(one.ID), "#000001")
+	wantEqual(t, colour(other.ID), "") // the same bytes, but another account's
+	one.Folder = "moved"
+	update(t, s, func(tx origin.Tx) error { return tx.UpdateAsset(one) })
+	wantEqual(t, colour(one.ID), "#000001")
+	update(t, s, func(tx origin.Tx) error {
+		fresh := blob(8)
+		one.Digest, one.Source = fresh.Digest, fresh.Source
+		if err := tx.PutBlob(fresh); err != nil {
+			return err
+		}
+		return tx.UpdateAsset(one)
+	})
+	wantEqual(t, colour(one.ID), "")
+}

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) origin.Store) {
 		"settings of accounts":          testSettingsOfAccounts,
 		"activity":                      testActivity,
 		"moving assets":                 testMoveAssets,
+		"colours":                       testColours,
 		"usage":                         testUsage,
 		"change log":                    testChanges,
 		"settings":                      testSettings,
