@@ -73,6 +73,9 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 		r.fail(err)
 		return
 	}
+	if name := req.Preset(); name != "" { // it exists, or nothing would be settled
+		r.preset = r.known.Meter.Preset(name)
+	}
 	hinted := r.hint(&job, target)
 	if job.Spec.IsZero() && job.Source.CleanBytes > wholeBytes {
 		if err := r.charge(); err != nil { // for chunks that the origin may be asked for

@@ -13,11 +13,13 @@ import (
 func hits(w *world) map[string][]string {
 	w.add("photo", picture, nil)
 	w.add("secret", picture, func(m *wire.Manifest) { m.Visibility = wire.Private })
+	w.setProfile("a1", wire.Profile{Presets: map[string]string{"hero": "w_5"}})
 	etag := w.get("/v1/image/w_4/photo").Header.Get("ETag")
 	return map[string][]string{
 		"public":       {"/v1/image/w_4/photo"},
 		"untouched":    {"/v1/image/photo"},
 		"versioned":    {"/v1/image/w_4/photo?v=3"},
+		"preset":       {"/v1/image/t_hero/photo"},
 		"negotiated":   {"/v1/image/f_auto,w_4/photo", "Accept", "image/avif,image/webp,image/*,*/*;q=0.8"},
 		"signed":       {delivery.SignCloud(w.keys, "secret", "w_4", now.Add(1e12))},
 		"not modified": {"/v1/image/w_4/photo", "If-None-Match", etag},

@@ -34,6 +34,7 @@ type variant struct {
 	known *Known
 	from  []*Known // all that had a say: picture, profile, overlay
 	key   Key
+	uses  *atomic.Int64           // of the preset, nil without one
 	etag  string                  // of the Object that head was made for
 	quick bool                    // that Object is Quick
 	head  fasthttp.ResponseHeader // all headers of a plain 200 but the Content-Length
@@ -113,6 +114,7 @@ func (e *Edge) serveHot(r *answer) bool {
 	if e.admit(r, &route.req, v.known) != nil {
 		return false // a refusal counts nothing, so it comes again
 	}
+	r.preset = v.uses
 	r.known, r.tier, r.negotiated, r.quick = v.known, TierMemory, route.req.Negotiable, v.quick
 	r.req.Signature.Given = route.req.Signature.Given // for an error's Vary
 	v.head.CopyTo(&c.Response.Header)
@@ -140,7 +142,7 @@ func (e *Edge) mayShow(s delivery.Signature, known *Known, now time.Time) bool {
 
 // remember keeps the way to an Object for the next request with this target.
 func (e *Edge) remember(r *answer, target string, job Job, obj *Object) {
-	v := &variant{known: r.known, from: r.from, key: job.Key(), etag: obj.ETag, quick: obj.Quick}
+	v := &variant{known: r.known, from: r.from, key: job.Key(), uses: r.preset, etag: obj.ETag, quick: obj.Quick}
 	r.c.Response.Header.CopyTo(&v.head)
 	class := 0
 	if r.negotiated {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,6 +81,39 @@ type Counter struct {
 	requests, bytes, renders atomic.Int64
 	limits                   atomic.Pointer[wire.AccountLimits] // nil for none
 	answers, work            mark
+
+	mu      sync.Mutex               // never held while working
+	presets map[string]*atomic.Int64 // uses; few, for only those that the account has are counted
+}
+
+// maxPresetsCounted bounds the names of one account. An account has fewer, but they come and go.
+const maxPresetsCounted = 1000
+
+// Preset is where uses of the account's preset are counted, nil where there are too many names.
+func (c *Counter) Preset(name string) *atomic.Int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	uses := c.presets[name]
+	if uses != nil || len(c.presets) >= maxPresetsCounted {
+		return uses
+	}
+	if c.presets == nil {
+		c.presets = make(map[string]*atomic.Int64)
+	}
+	uses = new(atomic.Int64)
+	c.presets[strings.Clone(name)] = uses // a part of a target: copy
+	return uses
+}
+
+// TakePresets tells how often presets were used, and begins anew.
+func (c *Counter) TakePresets(tell func(name string, uses int64)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, uses := range c.presets {
+		if n := uses.Swap(0); n > 0 {
+			tell(name, n)
+		}
+	}
 }
 
 // mark is a limit.Mark that many change.

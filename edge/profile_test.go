@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/pictor/pictor/edge"
@@ -95,5 +96,25 @@ func TestNegotiatedStem(t *testing.T) {
 		}
 		w.expectBody("/i/anna/x", "rendered f_webp,q_80", "Accept", "image/webp")
 		w.expectBody("/i/anna/x", string(picture[:len(picture)-3]))
+	}
+}
+
+// Uses of presets are counted, from wherever the answer comes; refusals and misses of the name are none.
+func TestPresetsAreCounted(t *testing.T) {
+	w := newWorld(t)
+	w.add("photo", picture, nil)
+	w.setProfile("a1", wire.Profile{Presets: map[string]string{"hero": "c_fill,h_10,w_20", "other": "w_30"}})
+	for range 3 { // the last two are hits
+		w.get("/v1/image/t_hero/photo")
+	}
+	for _, target := range []string{"/v1/image/t_hero,q_9/photo", "/v1/image/t_other/photo", "/v1/image/t_nothing/photo", "/v1/image/w_20/photo", "/v1/image/t_hero/gone"} {
+		w.get(target)
+	}
+	for _, want := range []map[string]int64{{"hero": 4, "other": 1}, {}} {
+		got := map[string]int64{}
+		w.meter.TakePresets(func(name string, uses int64) { got[name] = uses })
+		if !maps.Equal(got, want) {
+			t.Errorf("counted %v, want %v", got, want)
+		}
 	}
 }

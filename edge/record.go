@@ -17,6 +17,9 @@ func (r *answer) done() {
 	e.Observer.Served(r.tier, status, r.bytes, took)
 	if r.known != nil && r.err == nil {
 		r.known.Meter.Add(r.bytes)
+		if r.preset != nil {
+			r.preset.Add(1)
+		}
 	}
 	if r.err != nil {
 		r.countRefusal()

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -23,9 +24,10 @@ type answer struct {
 	known      *Known
 	from       []*Known // all that the answer follows from
 	bill       bill
-	span       Span // nil for requests that are not followed
-	negotiated bool // the format depends on Accept
-	quick      bool // a better Object may take the place of the one that is sent
+	preset     *atomic.Int64 // counts its uses; nil without one
+	span       Span          // nil for requests that are not followed
+	negotiated bool          // the format depends on Accept
+	quick      bool          // a better Object may take the place of the one that is sent
 	tier       Tier
 	bytes      int64 // body bytes to be sent
 	err        error

@@ -94,7 +94,7 @@ type Tx interface {
 	// know that the name changed since, not how often.
 	Change(name wire.Name) (uint64, error)
 	// AddUsage counts a batch once; false when its id has been seen. Colours are noted
-	// of assets that have the digest and no colour yet.
+	// of assets that have the digest and no colour yet, uses of presets of those that are still there.
 	AddUsage(wire.UsageBatch) (bool, error)
 	// AddActivity counts what an account did on a day, UTC.
 	AddActivity(account string, day time.Time, did Activity) error

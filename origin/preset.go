@@ -18,6 +18,7 @@ type Preset struct {
 	Params      string // the same in the words of the dialect that made it, which alone can read them
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Uses        int64 // in deliveries; a Store counts them, see Tx.AddUsage
 }
 
 // PresetPatch changes the fields that are not nil. Transform and Params belong together.

@@ -72,8 +72,9 @@ func (c *Core) RecordUsage(ctx context.Context, batch wire.UsageBatch) error {
 	if batch.ID == "" || len(batch.ID) > maxUsageIDBytes {
 		return Errorf(Invalid, "a usage batch needs an id of 1 to %d bytes", maxUsageIDBytes)
 	}
-	if len(batch.Entries) > maxUsageEntries || len(batch.Colours) > maxUsageEntries {
-		return Errorf(Invalid, "a usage batch can have at most %d entries and colours", maxUsageEntries)
+	if len(batch.Entries) > maxUsageEntries || len(batch.Colours) > maxUsageEntries ||
+		len(batch.Presets) > maxUsageEntries {
+		return Errorf(Invalid, "a usage batch can have at most %d entries, colours and presets", maxUsageEntries)
 	}
 	for _, e := range batch.Entries {
 		if err := checkUsage(e); err != nil {
@@ -83,6 +84,11 @@ func (c *Core) RecordUsage(ctx context.Context, batch wire.UsageBatch) error {
 	for _, colour := range batch.Colours {
 		if err := checkColour(colour); err != nil {
 			return err
+		}
+	}
+	for _, used := range batch.Presets {
+		if used.Uses < 0 || used.Uses > maxUsageQuantity {
+			return Errorf(Invalid, "usage out of range")
 		}
 	}
 	return c.cfg.Store.Update(ctx, func(tx Tx) error {

@@ -63,6 +63,7 @@ func TestRecordUsageRefuses(t *testing.T) {
 		entry(func(e *wire.Usage) { e.Account = "" }), entry(func(e *wire.Usage) { e.Day = "yesterday" }),
 		entry(func(e *wire.Usage) { e.Day = "2026-02-30" }), entry(func(e *wire.Usage) { e.Requests = -1 }),
 		entry(func(e *wire.Usage) { e.Bytes = -1 }), entry(func(e *wire.Usage) { e.Renders = -1 }), entry(func(e *wire.Usage) { e.Bytes = 1<<63 - 1 }),
+		{ID: "bad", Presets: make([]wire.PresetUse, 10_001)}, {ID: "bad", Presets: []wire.PresetUse{{Account: "a", Name: "p", Uses: -1}}},
 		{ID: "bad", Colours: make([]wire.Colour, 10_001)}, {ID: "bad", Colours: []wire.Colour{{Asset: "a", Digest: "d", Colour: "red"}}},
 		{ID: "bad", Colours: []wire.Colour{{Asset: "a", Digest: "d", Colour: "#0000ff\n"}}},
 		{ID: "bad", Colours: []wire.Colour{{Asset: strings.Repeat("x", 101), Digest: "d", Colour: "#0000ff"}}},

@@ -255,6 +255,18 @@ func TestSrcUsage(t *testing.T) {
 		c.call("GET", "/api/v1/usage", "", nil, &usage)
 		return usage.Period.Transformations == 2
 	})
+	c.json("POST", "/api/v1/settings/presets", map[string]any{"name": "box", "params": map[string]any{"w": 32}}, nil)
+	within(t, time.Second, "the preset", func() bool { resp, _ := get(t, up.URL+"?p:box"); return resp.StatusCode == 200 })
+	get(t, up.URL+"?p:box")
+	within(t, 10*time.Second, "the count of the preset's uses", func() bool {
+		var list struct {
+			Presets []struct {
+				Uses int `json:"usage_count"`
+			}
+		}
+		c.call("GET", "/api/v1/settings/presets", "", nil, &list)
+		return len(list.Presets) == 1 && list.Presets[0].Uses == 2
+	})
 	if usage.Period.Uploads != 1 || usage.Period.Calls < 2 || usage.Period.Bandwidth == 0 {
 		t.Errorf("%+v", usage)
 	}

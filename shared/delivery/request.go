@@ -47,6 +47,17 @@ func (r *Request) Settle(stem bool, profile *wire.Profile, src transform.Source,
 // presets and defaults. They are few.
 func (r *Request) Chosen() bool { return r.wish.chosen() }
 
+// Preset is the name of the preset that the URL uses, "" for none.
+func (r *Request) Preset() string {
+	switch w := r.wish.(type) {
+	case named:
+		return w.preset
+	case srcWish:
+		return w.preset
+	}
+	return ""
+}
+
 // Plain reports whether the URL asks for the picture as it was uploaded, whatever picture and profile that is.
 func (r *Request) Plain() bool { return r.wish == plain{} }
 

@@ -24,10 +24,18 @@ type Key struct {
 
 // UsageBatch reports what an edge served. Its ID makes it idempotent: a batch sent twice counts once.
 type UsageBatch struct {
-	ID      string   `json:"id"`
-	Edge    string   `json:"edge"`
-	Entries []Usage  `json:"entries"`
-	Colours []Colour `json:"colours,omitempty"` // of Manifests with Inspect
+	ID      string      `json:"id"`
+	Edge    string      `json:"edge"`
+	Entries []Usage     `json:"entries"`
+	Colours []Colour    `json:"colours,omitempty"` // of Manifests with Inspect
+	Presets []PresetUse `json:"presets,omitempty"`
+}
+
+// PresetUse is how often an account's preset was used.
+type PresetUse struct {
+	Account string `json:"account"`
+	Name    string `json:"name"`
+	Uses    int64  `json:"uses"`
 }
 
 // Colour is the dominant colour of an asset, as long as it has these bytes.

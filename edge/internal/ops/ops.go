@@ -28,7 +28,7 @@ type Metrics struct {
 	bytes    prometheus.Counter
 	duration [tiers]prometheus.Observer
 	renders  prometheus.Counter
-	idle     prometheus.Counter
+	inspects prometheus.Counter
 	failures *prometheus.CounterVec
 	render   *prometheus.HistogramVec
 	refused  *prometheus.CounterVec
@@ -54,8 +54,8 @@ func NewMetrics() *Metrics {
 		Buckets: prometheus.ExponentialBuckets(0.00001, 4, 11)}, []string{"tier"})
 	m.renders = prometheus.NewCounter(prometheus.CounterOpts{Name: "pictor_edge_renders_total",
 		Help: "Pictures rendered for somebody who waited."})
-	m.idle = prometheus.NewCounter(prometheus.CounterOpts{Name: "pictor_edge_background_renders_total",
-		Help: "Pictures rendered, or looked at, while nobody waited."})
+	m.inspects = prometheus.NewCounter(prometheus.CounterOpts{Name: "pictor_edge_inspections_total",
+		Help: "Pictures looked at for the origin, after they were delivered."})
 	m.failures = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_edge_render_failures_total",
 		Help: "Renders that gave no picture."}, []string{"kind"})
 	m.render = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "pictor_edge_render_seconds",
@@ -65,7 +65,7 @@ func NewMetrics() *Metrics {
 		Help: "Requests that a limit refused."}, []string{"limit"})
 	m.replaced = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pictor_edge_render_workers_replaced_total",
 		Help: "Render processes that were replaced, by reason."}, []string{"reason"})
-	m.registry.MustRegister(m.requests, m.bytes, duration, m.renders, m.idle, m.failures, m.render, m.refused, m.replaced,
+	m.registry.MustRegister(m.requests, m.bytes, duration, m.renders, m.inspects, m.failures, m.render, m.refused, m.replaced,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, tier := range edge.Tiers() {
 		m.counter(tier, http.StatusOK)
@@ -142,7 +142,7 @@ func (m *Metrics) Rendered(job edge.Job, took time.Duration, err error) {
 		return
 	}
 	if job.Best {
-		m.idle.Inc()
+		m.inspects.Inc()
 		return
 	}
 	m.renders.Inc()

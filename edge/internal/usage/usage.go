@@ -22,8 +22,11 @@ type Sender interface {
 // pile up in the counters instead.
 const maxPending = 10_000
 
-// maxColours bounds the colours of a batch.
-const maxColours = 1000
+// maxColours bounds the colours of a batch, maxPresets its presets, but for those of one account more.
+const (
+	maxColours = 1000
+	maxPresets = 5000
+)
 
 // Meter counts by account. Its counters are handed out once and then counted on without it.
 type Meter struct {
@@ -109,6 +112,11 @@ func (m *Meter) seal() {
 	batch := wire.UsageBatch{ID: m.edge + "-" + rand.Text(), Edge: m.edge}
 	day := m.now().UTC().Format(time.DateOnly)
 	for account, counter := range m.accounts {
+		if len(batch.Presets) < maxPresets { // the rest comes with the next batch
+			counter.TakePresets(func(name string, uses int64) {
+				batch.Presets = append(batch.Presets, wire.PresetUse{Account: account, Name: name, Uses: uses})
+			})
+		}
 		if requests, bytes, renders := counter.Take(); requests > 0 || renders > 0 {
 			batch.Entries = append(batch.Entries, wire.Usage{Account: account, Day: day, Requests: requests, Bytes: bytes,
 				Renders: renders})
@@ -118,7 +126,7 @@ func (m *Meter) seal() {
 		batch.Colours = append(batch.Colours, colour)
 	}
 	clear(m.colours)
-	if len(batch.Entries) > 0 || len(batch.Colours) > 0 {
+	if len(batch.Entries) > 0 || len(batch.Colours) > 0 || len(batch.Presets) > 0 {
 		m.pending = append(m.pending, batch)
 	}
 }

@@ -18,12 +18,12 @@ type presetBody struct {
 	Params      json.RawMessage `json:"params"`
 	CreatedAt   int64           `json:"created_at"`
 	UpdatedAt   int64           `json:"updated_at"`
-	UsageCount  int64           `json:"usage_count"` // always 0: edges do not count by preset
+	UsageCount  int64           `json:"usage_count"`
 }
 
 func presetOf(p origin.Preset) presetBody {
 	body := presetBody{ID: p.ID, Name: p.Name, Params: json.RawMessage(p.Params), CreatedAt: p.CreatedAt.Unix(),
-		UpdatedAt: p.UpdatedAt.Unix()}
+		UpdatedAt: p.UpdatedAt.Unix(), UsageCount: p.Uses}
 	if p.Description != "" {
 		body.Description = &p.Description
 	}

@@ -2,11 +2,11 @@ package sqlstore
 
 import "github.com/pictor/pictor/origin"
 
-const presetColumns = `id, account, name, description, transform, params, created_at, updated_at`
+const presetColumns = `id, account, name, description, transform, params, created_at, updated_at, uses`
 
 func scanPreset(row scanner) (p origin.Preset, err error) {
 	err = row.Scan(&p.ID, &p.Account, &p.Name, &p.Description, &p.Transform, &p.Params, moment{&p.CreatedAt},
-		moment{&p.UpdatedAt})
+		moment{&p.UpdatedAt}, &p.Uses)
 	return p, err
 }
 
@@ -19,8 +19,8 @@ func (t *readTx) Presets(account string) ([]origin.Preset, error) {
 }
 
 func (t *writeTx) CreatePreset(p origin.Preset) error {
-	return t.execAny(`INSERT INTO presets (`+presetColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, p.ID, p.Account, p.Name,
-		p.Description, p.Transform, p.Params, nanos(p.CreatedAt), nanos(p.UpdatedAt))
+	return t.execAny(`INSERT INTO presets (`+presetColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.ID, p.Account, p.Name,
+		p.Description, p.Transform, p.Params, nanos(p.CreatedAt), nanos(p.UpdatedAt), p.Uses)
 }
 
 func (t *writeTx) UpdatePreset(p origin.Preset) error {

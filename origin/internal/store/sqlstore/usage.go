@@ -47,6 +47,11 @@ func (t *writeTx) AddUsage(batch wire.UsageBatch) (bool, error) {
 			return false, err
 		}
 	}
+	for _, p := range batch.Presets {
+		if err := t.execAny(`UPDATE presets SET uses = uses + ? WHERE account = ? AND name = ?`, p.Uses, p.Account, p.Name); err != nil {
+			return false, err
+		}
+	}
 	for _, c := range batch.Colours {
 		err := t.execAny(`UPDATE assets SET colour = ? WHERE id = ? AND digest = ? AND colour = ''`, c.Colour,
 			c.Asset, c.Digest)

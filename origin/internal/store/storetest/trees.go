@@ -25,6 +25,12 @@ func testPresets(t *testing.T, s origin.Store) {
 	for _, taken := range []origin.Preset{preset(a, "p4", "ark"), preset(b, "p1", "new")} {
 		wantKind(t, s.Update(t.Context(), func(tx origin.Tx) error { return tx.CreatePreset(taken) }), origin.Duplicate)
 	}
+	use := wire.UsageBatch{ID: "presets", Presets: []wire.PresetUse{{Account: a.ID, Name: "zebra", Uses: 3}, {Account: b.ID, Name: "gone", Uses: 1}}}
+	for range 2 { // counted once
+		update(t, s, func(tx origin.Tx) error { _, err := tx.AddUsage(use); return err })
+	}
+	want.Uses = 3
+	wantEqual(t, get(t, s, func(tx origin.ReadTx) (origin.Preset, error) { return tx.Preset("p1") }), want)
 	want.Name = "ark"
 	wantKind(t, s.Update(t.Context(), func(tx origin.Tx) error { return tx.UpdatePreset(want) }), origin.Duplicate)
 	update(t, s, func(tx origin.Tx) error { return tx.DeletePreset("p1") })
