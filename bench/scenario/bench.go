@@ -104,7 +104,9 @@ func (b *Bench) edge(ctx context.Context, env ...string) (*stack.Stack, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	env = append(env, "PICTOR_LIMIT_UPLOAD_IP=off", "PICTOR_LIMIT_LOGIN_IP=off", "PICTOR_LIMIT_LOGIN_EMAIL=off")
+	// Refining is off: answers must stay the same while they are compared, and no idle core may work on the side.
+	env = append(env, "PICTOR_LIMIT_UPLOAD_IP=off", "PICTOR_LIMIT_LOGIN_IP=off", "PICTOR_LIMIT_LOGIN_EMAIL=off",
+		"PICTOR_EDGE_VARIANTS_PER_ASSET=0", "PICTOR_EDGE_REFINE=off")
 	s, err := stack.Start(ctx, stack.Config{Bin: b.Bin, Data: at.Dir, Edges: 1, Env: env, Note: b.Log})
 	if err != nil {
 		return nil, fmt.Errorf("start the stack: %w", err)
