@@ -74,7 +74,7 @@ func (h hints) apply(s transform.Spec, src transform.Source, dprGiven bool) tran
 	if layout, err := s.Layout(src); err == nil && h.width > 0 && layout.Out.Width > h.width {
 		s = within(s, resized(s, h.width, layout.Out.Width), src)
 	}
-	if h.spare && !s.Format.Lossless() && (s.Quality == 0 || s.Quality > spareQuality) {
+	if h.spare && !s.Format.Lossless() && (s.Quality <= 0 || s.Quality > spareQuality) {
 		s.Quality = spareQuality
 	}
 	return s.Settle(src, transform.Accept{})

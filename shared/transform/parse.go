@@ -160,10 +160,6 @@ func (d *draft) finishEffects() {
 
 func (d *draft) setWidth(v string) string  { return setInt(&d.Width, v, 1, MaxSide) }
 func (d *draft) setHeight(v string) string { return setInt(&d.Height, v, 1, MaxSide) }
-func (d *draft) setQuality(v string) string {
-	return setInt(&d.Quality, v, 1, 100)
-}
-
 func (d *draft) setCrop(v string) (wrong string) {
 	switch v {
 	case "thumb":

@@ -225,3 +225,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestAutomaticQuality(t *testing.T) {
+	for text, want := range map[string]string{"q_auto": "q_auto", "q_auto:good": "q_auto", "q_auto:best": "q_auto:best",
+		"q_auto:eco": "q_auto:eco", "q_auto:low,w_10": "q_auto:low,w_10"} {
+		spec, err := Parse(text)
+		if err != nil || spec.String() != want {
+			t.Errorf("%s: %q, %v", text, spec.String(), err)
+		}
+	}
+	for _, text := range []string{"q_auto:", "q_Auto", "q_auto:worst", "q_-1", "q_0", "q_auto:good:eco"} {
+		if spec, err := Parse(text); err == nil {
+			t.Errorf("%s is %q", text, spec)
+		}
+	}
+	spec, err := Parse("f_webp,q_auto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := spec.Settle(Source{Format: GIF, Width: 9, Height: 9, Frames: 3}, Accept{}); got.Quality != 0 {
+		t.Errorf("an animation: %s", got)
+	}
+}

@@ -53,6 +53,9 @@ func (s Spec) Settle(src Source, accept Accept) Spec {
 		s.Background = Background{}
 	}
 	s.settleFrames(src)
+	if s.Quality < 0 && s.Animated(src) {
+		s.Quality = 0 // looking at every frame would take longer than showing them
+	}
 	s.settleLinear(src)
 	s.OrSource = ours && s.onlyEncodes(src) && (src.Format == s.Format || accept.takes(src.Format))
 	return s

@@ -32,7 +32,7 @@ type Spec struct {
 	Ratio         Ratio      // of the result when neither Width nor Height is given
 	Gravity       Gravity    // for CropFill and CropArea
 	Corner        Corner     // for CropArea
-	Quality       int        // 1–100; 0 is the encoder's default
+	Quality       int        // 1–100; 0 is the encoder's default; below 0 see QualityBest
 	Format        Format     // FormatSource keeps the uploaded format
 	OrSource      bool       // the upload itself, cleaned, will do where it is smaller and shows the same
 	Gray          bool       //

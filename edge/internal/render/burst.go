@@ -39,7 +39,7 @@ func (p *Pool) mayUseRung(t *task) bool {
 	switch {
 	case p.cfg.Rungs == nil || t.digest == "" || t.direct || t.idle || t.fresh || t.pixels:
 	case t.source.Alpha || t.source.Frames > 1 || t.source.Format == transform.GIF:
-	case !lossy[t.spec.Format] || t.spec.Quality > maxFaithful:
+	case !lossy[t.spec.Format] || t.spec.Quality > maxFaithful || t.spec.Quality == transform.QualityBest:
 	case t.layout.Cut.Size != t.layout.Whole || t.spec.Trim > 0: // count in pixels of the source
 	case t.spec.Linear: // a rung was reduced in sRGB
 	case t.rung == nil && t.reading() < leastReading:

@@ -26,6 +26,9 @@ func SetWebPEffort(effort int) { webpEffort = effort }
 // encode writes the frame in the Spec's format, without any metadata: pixels are sRGB, and that is what no profile
 // means.
 func (r *render) encode(f *frame) ([]byte, error) {
+	if err := r.chooseQuality(f); err != nil {
+		return nil, fmt.Errorf("choose quality: %w", err)
+	}
 	body, err := r.save(f)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", r.spec.Format, err)

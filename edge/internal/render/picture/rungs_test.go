@@ -18,15 +18,15 @@ import (
 
 var photographs = flag.String("photos", "", "folder of photographs to measure with, beside the made pictures")
 
-// sample is a source to measure with.
-type sample struct {
+// sampleSource is a source to measure with.
+type sampleSource struct {
 	name string
 	body []byte
 	src  transform.Source
 }
 
 // hard are pictures on which a loss of detail shows most.
-func hard(t testing.TB) []sample {
+func hard(t testing.TB) []sampleSource {
 	const width, height = 1600, 1200
 	rnd := rand.New(rand.NewPCG(7, 7))
 	paint := func(at func(x, y int) float64) []byte {
@@ -65,18 +65,18 @@ func hard(t testing.TB) []sample {
 			return 170 + 30*math.Sin(float64(x)/400)*math.Cos(float64(y)/300) + 3*rnd.NormFloat64()
 		}),
 	}
-	var all []sample
+	var all []sampleSource
 	for name, pixels := range pictures {
 		img := fromPixels(t, pixels, width, height, 3)
 		body := must(img.JpegsaveBuffer(&vips.JpegsaveBufferOptions{Q: 92}))(t)
-		all = append(all, sample{name, body, transform.Source{Format: transform.JPEG, Width: width, Height: height, Frames: 1}})
+		all = append(all, sampleSource{name, body, transform.Source{Format: transform.JPEG, Width: width, Height: height, Frames: 1}})
 	}
-	slices.SortFunc(all, func(a, b sample) int { return len(a.name) - len(b.name) })
+	slices.SortFunc(all, func(a, b sampleSource) int { return len(a.name) - len(b.name) })
 	return all
 }
 
 // photos are the JPEGs of -photos.
-func photos(t testing.TB) (all []sample) {
+func photos(t testing.TB) (all []sampleSource) {
 	names, err := filepath.Glob(filepath.Join(*photographs, "*.jpg"))
 	if *photographs == "" || err != nil {
 		return nil
@@ -86,7 +86,7 @@ func photos(t testing.TB) (all []sample) {
 		img := must(vips.NewJpegloadBuffer(body, nil))(t)
 		src := transform.Source{Format: transform.JPEG, Width: img.Width(), Height: img.Height(), Frames: 1}
 		img.Close()
-		all = append(all, sample{filepath.Base(name), body, src})
+		all = append(all, sampleSource{filepath.Base(name), body, src})
 	}
 	return all
 }
@@ -146,7 +146,7 @@ func TestRungsAreFaithful(t *testing.T) {
 // A score that cannot tell would make the test above worthless.
 func TestSSIM(t *testing.T) {
 	all := hard(t)
-	a := all[slices.IndexFunc(all, func(s sample) bool { return s.name == "text" })]
+	a := all[slices.IndexFunc(all, func(s sampleSource) bool { return s.name == "text" })]
 	whole := pixelsOf(t, Job{Source: a.src, Spec: specOf(t, "f_jpg,w_400")}, a.body)
 	for text, want := range map[string][2]float64{"f_jpg,w_400": {1, 1}, "bl_0.5,f_jpg,w_400": {0.5, 0.99}, "bl_3,f_jpg,w_400": {0, 0.8}} {
 		got := ssim(whole, pixelsOf(t, Job{Source: a.src, Spec: specOf(t, text)}, a.body), 400, 300)

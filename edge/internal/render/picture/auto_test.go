@@ -1,0 +1,141 @@
+package picture
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cshum/vipsgen/vips"
+
+	"github.com/pictor/pictor/shared/transform"
+)
+
+var autoFormats = []transform.Format{transform.JPEG, transform.WebP, transform.AVIF}
+
+// plainOf is the picture before it is encoded.
+func plainOf(t testing.TB, s sampleSource, text string) (luma []byte, size transform.Size) {
+	spec := specOf(t, "f_jpg,"+text)
+	return pixelsOf(t, Job{Source: s.src, Spec: spec}, s.body), layoutOf(t, spec, s.src).Out
+}
+
+// tried renders and gives score, bytes and the processor time.
+func tried(t testing.TB, s sampleSource, text string, whole []byte, size transform.Size) (score float64, bytes int, took time.Duration) {
+	begun := usedTime()
+	body := must(Job{Source: s.src, Spec: specOf(t, text)}.Render(s.body))(t)
+	took = usedTime() - begun
+	img := must(vips.NewImageFromBuffer(body, nil))(t)
+	defer img.Close()
+	return ssim(whole, luma(must(img.WriteToMemory())(t), img.Bands()), size.Width, size.Height), len(body), took
+}
+
+// Made pictures of very different kinds come out alike with an automatic quality, and not with a constant one.
+func TestAutomaticQuality(t *testing.T) {
+	for _, format := range autoFormats {
+		var spread, constant []float64
+		for _, s := range hard(t) {
+			if s.name == "text" || s.name == "line art" {
+				continue // even the highest quality of JPEG loses more of them
+			}
+			whole, size := plainOf(t, s, "w_700")
+			auto, _, _ := tried(t, s, fmt.Sprintf("f_%s,q_auto,w_700", format), whole, size)
+			fixed, _, _ := tried(t, s, fmt.Sprintf("f_%s,w_700", format), whole, size)
+			t.Logf("%s of %s: %.4f, with a constant quality %.4f", format, s.name, auto, fixed)
+			spread, constant = append(spread, auto), append(constant, fixed)
+		}
+		if width := slices.Max(spread) - slices.Min(spread); width > 0.04 || width > (slices.Max(constant)-slices.Min(constant))/2 {
+			t.Errorf("%s: scores from %.4f to %.4f, with a constant quality from %.4f to %.4f", format, slices.Min(spread),
+				slices.Max(spread), slices.Min(constant), slices.Max(constant))
+		}
+	}
+}
+
+// The names mean an order, in every format and for every size.
+func TestAutomaticQualitiesAreOrdered(t *testing.T) {
+	all := hard(t)
+	s := all[slices.IndexFunc(all, func(s sampleSource) bool { return s.name == "skin" })]
+	for _, format := range autoFormats {
+		for _, side := range []string{"w_60", "w_300", "w_700,gr_1"} {
+			before := math.MaxInt32
+			for _, name := range []string{"auto:best", "auto:good", "auto:eco", "auto:low"} {
+				body := must(Job{Source: s.src, Spec: specOf(t, fmt.Sprintf("f_%s,q_%s,%s", format, name, side))}.Render(s.body))(t)
+				if float64(len(body)) > 1.02*float64(before) {
+					t.Errorf("%s %s: %s is larger than the one before", format, side, name)
+				}
+				before = len(body)
+			}
+		}
+	}
+}
+
+// TestAutoFigures prints how well automatic qualities meet their scores on photographs, what they cost, and what a
+// constant quality would do: docs/decisions/0004-automatic-quality.md. -photos must not be those of TestTuning.
+func TestAutoFigures(t *testing.T) {
+	if *photographs == "" {
+		t.Skip("measures; needs -photos")
+	}
+	all := photos(t)
+	for _, format := range autoFormats {
+		for _, name := range []string{"best", "good", "eco", "low"} {
+			spec := specOf(t, "q_auto:"+name)
+			target := scores[spec.Quality]
+			var hits, constantHits, autoBytes, fixedBytes int
+			var ratios, off []float64
+			fixed := tunings[format].first(target)
+			for _, s := range all {
+				whole, size := plainOf(t, s, "w_1200")
+				score, bytes, took := tried(t, s, fmt.Sprintf("f_%s,q_auto:%s,w_1200", format, name), whole, size)
+				constant, constantBytes, usual := tried(t, s, fmt.Sprintf("f_%s,q_%d,w_1200", format, fixed), whole, size)
+				if math.Abs(score-target) <= 0.01 {
+					hits++
+				}
+				if math.Abs(constant-target) <= 0.01 {
+					constantHits++
+				}
+				off = append(off, score-target)
+				autoBytes, fixedBytes = autoBytes+bytes, fixedBytes+constantBytes
+				ratios = append(ratios, float64(took)/float64(usual))
+			}
+			slices.Sort(ratios)
+			slices.Sort(off)
+			t.Logf("%-4s %-4s %.3f: %d of %d within 0.01 (%+.3f to %+.3f, median %+.4f), time ×%.2f (90 %%: ×%.2f), %d KB; q_%d: %d, %d KB",
+				format, name, target, hits, len(all), off[0], off[len(off)-1], off[len(off)/2], ratios[len(ratios)/2], ratios[len(ratios)*9/10],
+				autoBytes>>10, fixed, constantHits, fixedBytes>>10)
+		}
+	}
+}
+
+// TestTuning prints what the table tunings is made of.
+func TestTuning(t *testing.T) {
+	if *photographs == "" {
+		t.Skip("measures; needs -photos")
+	}
+	for _, format := range autoFormats {
+		var qualities, slopes []float64
+		for _, s := range photos(t) {
+			whole, size := plainOf(t, s, "w_800")
+			at := func(q int) float64 {
+				score, _, _ := tried(t, s, fmt.Sprintf("f_%s,q_%d,w_800", format, q), whole, size)
+				return math.Log(1 - score)
+			}
+			low, high := 5, 98
+			for low < high {
+				q := (low + high) / 2
+				if at(q) <= math.Log(1-scores[transform.QualityGood]) {
+					high = q
+				} else {
+					low = q + 1
+				}
+			}
+			qualities = append(qualities, float64(low))
+			above, below := min(low+8, 97), max(low-12, 5)
+			step := tunings[format].step
+			slopes = append(slopes, (at(below)-at(above))/(step(below)-step(above)))
+		}
+		slices.Sort(qualities)
+		slices.Sort(slopes)
+		t.Logf("%s: quality %v, median %.0f; slope %.3f to %.3f, median %.3f", format, qualities, qualities[len(qualities)/2],
+			slopes[0], slopes[len(slopes)-1], slopes[len(slopes)/2])
+	}
+}
