@@ -66,6 +66,7 @@ soak: build ## the long forms of the tests: hundreds of kills, thousands of muta
 	@cd bench && PICTOR_SOAK=1 $(GO) test -timeout 6h -count 1 -v ./...
 	@cd origin && PICTOR_SOAK=1 $(GO) test -timeout 1h -count 1 ./internal/probe/...
 	@cd edge && PICTOR_SOAK=1 $(GO) test -timeout 10m -count 1 -v -run Forged .
+	@cd edge && PICTOR_SOAK=1 $(GO) test -timeout 30m -count 1 -v -run "Kills|Mutants|Flat|Flood" ./internal/render
 
 .PHONY: conformance
 conformance: build ## run the published Rust client of img-src against a running Pictor (needs cargo)
