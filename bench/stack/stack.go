@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -203,16 +204,20 @@ func ports(first int, offsets ...int) ([]int, error) {
 	return all, nil
 }
 
+// Free ports are looked for below those that the system gives to outgoing connections: one of these could take a port
+// before its program listens.
+const firstFree, lastFree = 15_000, 32_000
+
 // FreePorts finds ports that nothing listens on, for TCP and UDP.
 func FreePorts(n int) ([]int, error) {
 	var found []int
-	for tries := 0; len(found) < n && tries < 100; tries++ {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for tries := 0; len(found) < n && tries < 1000; tries++ {
+		port := firstFree + mathrand.IntN(lastFree-firstFree)
+		l, err := net.Listen("tcp", address(port))
 		if err != nil {
-			return nil, err
+			continue
 		}
 		defer l.Close() // all stay open until the last is found, so that none comes twice
-		port := l.Addr().(*net.TCPAddr).Port
 		if u, err := net.ListenPacket("udp", address(port)); err == nil {
 			u.Close()
 			found = append(found, port)
