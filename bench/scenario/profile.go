@@ -47,8 +47,8 @@ func (h *hits) profileHit(ctx context.Context) error {
 		return err
 	}
 	h.Files = map[string][]byte{"hit.pprof": profile, "hit-profile.txt": top}
-	h.Notes = append(h.Notes, "A processor profile of the edge in 10 KB hits is in [hit-profile.txt](hit-profile.txt) and, for "+
-		"«go tool pprof», in [hit.pprof](hit.pprof).")
+	h.Notes = append(h.Notes, "A processor profile of the edge in 10 KB hits is in [hit-profile.txt](hit-profile.txt); for "+
+		"«go tool pprof» it lies beside the report as hit.pprof, on the machine that measured.")
 	return nil
 }
 
