@@ -22,7 +22,8 @@ type Asset struct {
 	Folder     string
 	Tags       []string
 	Visibility string // wire.Public or wire.Private
-	Version    int64  // 1, and one more with every overwrite
+	CacheAge   CacheAge
+	Version    int64 // 1, and one more with every overwrite
 	Digest     string
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
@@ -35,6 +36,30 @@ type Asset struct {
 }
 
 func (a Asset) cursor() Cursor { return Cursor{CreatedAt: a.CreatedAt, ID: a.ID} }
+
+// CacheAge is how long caches may keep what an asset's unversioned URLs give. The zero value leaves it to the edges.
+type CacheAge struct {
+	Given bool
+	Age   time.Duration // whole seconds up to maxCacheAge; 0: caches must ask each time
+}
+
+// maxCacheAge is what versioned URLs have: longer means nothing to caches.
+const maxCacheAge = 365 * 24 * time.Hour
+
+// Seconds is the age, nil where it is left to the edges.
+func (a CacheAge) Seconds() *int64 {
+	if !a.Given {
+		return nil
+	}
+	return new(int64(a.Age / time.Second))
+}
+
+func (a CacheAge) check() error {
+	if a.Age < 0 || a.Age > maxCacheAge || a.Age%time.Second != 0 || !a.Given && a.Age != 0 {
+		return Errorf(Invalid, "the lifetime in caches must be from 0 to %d seconds", int64(maxCacheAge/time.Second))
+	}
+	return nil
+}
 
 // Blob is the record of stored bytes.
 type Blob struct {
@@ -97,6 +122,7 @@ type AssetPatch struct {
 	Folder     *string
 	Tags       *[]string
 	Visibility *string
+	CacheAge   *CacheAge
 }
 
 // ListAssets gives a page of assets and the cursor of the next one, "" after the last. What is uploaded meanwhile moves
@@ -172,7 +198,7 @@ func cloudName(publicID string) wire.Name {
 	return wire.Name{Namespace: wire.NamespaceCloud, Name: publicID}
 }
 
-// UpdateAsset changes folder, tags or visibility.
+// UpdateAsset changes folder, tags, visibility or the lifetime in caches.
 func (c *Core) UpdateAsset(ctx context.Context, who Principal, publicID string, patch AssetPatch) (asset Asset,
 	err error) {
 	if err := who.mustWrite(); err != nil {
@@ -196,7 +222,7 @@ func (c *Core) UpdateAsset(ctx context.Context, who Principal, publicID string, 
 		if err := tx.UpdateAsset(asset); err != nil {
 			return err
 		}
-		if asset.Visibility == before.Visibility {
+		if asset.Visibility == before.Visibility && asset.CacheAge == before.CacheAge {
 			return nil // folder and tags mean nothing to edges
 		}
 		return announce(tx, asset)
@@ -220,6 +246,11 @@ func (p *AssetPatch) parse() error {
 		}
 		p.Tags = &tags
 	}
+	if p.CacheAge != nil {
+		if err := p.CacheAge.check(); err != nil {
+			return err
+		}
+	}
 	if p.Visibility != nil {
 		return checkVisibility(*p.Visibility)
 	}
@@ -235,6 +266,9 @@ func (p AssetPatch) apply(a Asset) Asset {
 	}
 	if p.Visibility != nil {
 		a.Visibility = *p.Visibility
+	}
+	if p.CacheAge != nil {
+		a.CacheAge = *p.CacheAge
 	}
 	return a
 }

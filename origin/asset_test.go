@@ -183,7 +183,32 @@ func TestUpdateAsset(t *testing.T) {
 	want.UpdatedAt = want.UpdatedAt.Add(time.Second)
 	wantEqual(t, update(origin.AssetPatch{Visibility: ptr(wire.Private)}, 0), want)
 
-	for _, bad := range []origin.AssetPatch{{Visibility: ptr("")}, {Visibility: ptr("secret")}, {Folder: ptr("/")},
+	// How long caches may keep it is the edges' business as soon as it is another time, and only then.
+	for _, step := range []struct {
+		age     origin.CacheAge
+		changes int
+		seconds *int64
+	}{
+		{origin.CacheAge{Given: true, Age: 365 * 24 * time.Hour}, 1, ptr[int64](31536000)},
+		{origin.CacheAge{Given: true, Age: 365 * 24 * time.Hour}, 0, ptr[int64](31536000)},
+		{origin.CacheAge{Given: true}, 1, ptr[int64](0)},
+		{origin.CacheAge{}, 1, nil},
+	} {
+		want.UpdatedAt, want.CacheAge = want.UpdatedAt.Add(time.Second), step.age
+		wantEqual(t, update(origin.AssetPatch{CacheAge: &step.age}, step.changes), want)
+		manifest, _, err := b.Manifest(t.Context(), want.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, manifest.CacheMaxAge, step.seconds)
+	}
+	want.UpdatedAt, want.Folder = want.UpdatedAt.Add(time.Second), "g"
+	wantEqual(t, update(origin.AssetPatch{Folder: ptr("g")}, 0), want)
+
+	for _, bad := range []origin.AssetPatch{{CacheAge: &origin.CacheAge{Given: true, Age: -time.Second}},
+		{CacheAge: &origin.CacheAge{Given: true, Age: 365*24*time.Hour + time.Second}},
+		{CacheAge: &origin.CacheAge{Given: true, Age: time.Millisecond}}, {CacheAge: &origin.CacheAge{Age: time.Second}},
+		{Visibility: ptr("")}, {Visibility: ptr("secret")}, {Folder: ptr("/")},
 		{Tags: &[]string{strings.Repeat("x", 101)}}} {
 		_, err := b.UpdateAsset(t.Context(), b.admin, "x", bad)
 		wantKind(t, err, origin.Invalid)

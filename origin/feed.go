@@ -23,8 +23,8 @@ func (c *Core) Manifest(ctx context.Context, name wire.Name) (m wire.Manifest, s
 			return err
 		}
 		m = wire.Manifest{Name: name, Seq: seq, Asset: asset.ID, Account: asset.Account, Version: asset.Version,
-			Visibility: asset.Visibility, UpdatedAt: asset.UpdatedAt.Unix(), Source: asset.Source,
-			Inspect: asset.Colour == ""}
+			Visibility: asset.Visibility, UpdatedAt: asset.UpdatedAt.Unix(), CacheMaxAge: asset.CacheAge.Seconds(),
+			Source: asset.Source, Inspect: asset.Colour == ""}
 		return nil
 	})
 	return m, seq, err

@@ -185,7 +185,8 @@ type AssetFields struct {
 	Folder     string
 	Tags       []string
 	Visibility string // wire.Public when empty
-	Overwrite  bool   // replace the asset that has the public id; its fields that are empty here stay as they are
+	CacheAge   CacheAge
+	Overwrite  bool // replace the asset that has the public id; its fields that are empty here stay as they are
 }
 
 // CreateAsset makes the upload an asset: durable when it returns. created is false when it replaced an existing one. A
@@ -239,6 +240,9 @@ func (f *AssetFields) parse() (err error) {
 	if err := checkFolder(f.Folder); err != nil {
 		return err
 	}
+	if err := f.CacheAge.check(); err != nil {
+		return err
+	}
 	if f.Visibility != "" {
 		if err := checkVisibility(f.Visibility); err != nil {
 			return err
@@ -259,7 +263,7 @@ func (c *Core) place(tx Tx, who Principal, r *Received, fields AssetFields) (ass
 	switch {
 	case KindOf(err) == NotFound:
 		asset := c.newAsset(who, r, cloudName(fields.PublicID), fields.Visibility)
-		asset.Folder, asset.Tags = fields.Folder, fields.Tags
+		asset.Folder, asset.Tags, asset.CacheAge = fields.Folder, fields.Tags, fields.CacheAge
 		if err := who.Account.Plan.mayShow(asset.Visibility); err != nil {
 			return Asset{}, false, err
 		}
@@ -318,6 +322,9 @@ func (c *Core) replace(tx Tx, asset Asset, r *Received, fields AssetFields) (Ass
 	}
 	if fields.Visibility != "" {
 		asset.Visibility = fields.Visibility
+	}
+	if fields.CacheAge.Given {
+		asset.CacheAge = fields.CacheAge
 	}
 	now := c.cfg.Now()
 	if asset.Digest != r.Source.Digest {

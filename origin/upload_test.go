@@ -134,6 +134,7 @@ func TestCreateAssetRefuses(t *testing.T) {
 		{Folder: "../x"}, {Folder: "a//b"}, {Folder: strings.Repeat("x", 201)}, {Folder: "a b"},
 		{Tags: []string{""}}, {Tags: []string{" "}}, {Tags: []string{"a\nb"}}, {Tags: []string{"\xff"}},
 		{Tags: []string{strings.Repeat("é", 101)}}, {Tags: many}, {Visibility: "secret"}, {Visibility: "Public"},
+		{CacheAge: origin.CacheAge{Given: true, Age: -1}}, {CacheAge: origin.CacheAge{Given: true, Age: 366 * 24 * time.Hour}},
 	} {
 		_, _, err := b.upload(b.admin, "img:x", fields)
 		wantKind(t, err, origin.Invalid)
@@ -176,7 +177,8 @@ func TestGeneratedIDs(t *testing.T) {
 func TestOverwrite(t *testing.T) {
 	b := newBench(t)
 	ann, bob := b.user("ann"), b.user("bob")
-	fields := origin.AssetFields{PublicID: "hero", Folder: "f", Tags: []string{"t"}, Visibility: wire.Private}
+	fields := origin.AssetFields{PublicID: "hero", Folder: "f", Tags: []string{"t"}, Visibility: wire.Private,
+		CacheAge: origin.CacheAge{Given: true, Age: time.Minute}}
 	first := b.asset(ann, "img:1", fields)
 	_, seq := b.changesAfter(0)
 
@@ -204,13 +206,13 @@ func TestOverwrite(t *testing.T) {
 	}
 
 	third, created, err := b.upload(b.admin, "img:3", origin.AssetFields{PublicID: "hero", Overwrite: true, Folder: "g",
-		Tags: []string{"u"}, Visibility: wire.Public})
+		Tags: []string{"u"}, Visibility: wire.Public, CacheAge: origin.CacheAge{Given: true}})
 	if err != nil || created {
 		t.Fatalf("overwrite by the administrator: %v, created %v", err, created)
 	}
 	wantEqual(t, third.Account, ann.Account.ID)
-	wantEqual(t, []any{third.Folder, third.Tags, third.Visibility, third.Version},
-		[]any{"g", []string{"u"}, wire.Public, int64(3)})
+	wantEqual(t, []any{third.Folder, third.Tags, third.Visibility, third.CacheAge, third.Version},
+		[]any{"g", []string{"u"}, wire.Public, origin.CacheAge{Given: true}, int64(3)})
 
 	_, created, err = b.upload(ann, "img:x", origin.AssetFields{PublicID: "new", Overwrite: true})
 	if err != nil || !created {

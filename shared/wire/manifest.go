@@ -36,7 +36,10 @@ type Manifest struct {
 	Visibility string `json:"visibility"`
 	UpdatedAt  int64  `json:"updated_at"`           // Unix seconds, for Last-Modified
 	ExpiresAt  int64  `json:"expires_at,omitempty"` // Unix seconds; 0 never
-	Source     Source `json:"source"`
+	// CacheMaxAge is how many seconds caches may keep an unversioned answer: 0 is not without asking, nil what the edge is
+	// set to.
+	CacheMaxAge *int64 `json:"cache_max_age,omitempty"`
+	Source      Source `json:"source"`
 	// Limits of the account, in every Manifest of it. An edge keeps to those it read last, whichever name they came
 	// with: to change an account's limits, let one of its names change.
 	Limits *AccountLimits `json:"limits,omitempty"`

@@ -23,6 +23,7 @@ type assetBody struct {
 	Folder     string   `json:"folder"`
 	Tags       []string `json:"tags"`
 	Visibility string   `json:"visibility"`
+	CacheAge   *int64   `json:"cache_max_age"` // in seconds; null for that of the edges
 	Version    int64    `json:"version"`
 	CreatedAt  stamp    `json:"created_at"`
 	UpdatedAt  stamp    `json:"updated_at"`
@@ -36,7 +37,8 @@ func (a *API) assetOf(asset origin.Asset) assetBody {
 	}
 	return assetBody{PublicID: asset.Name.Name, URL: a.Core.URL(asset), Format: asset.Source.Format, Width: width,
 		Height: height, Bytes: asset.Source.Bytes, Folder: asset.Folder, Tags: tags, Visibility: asset.Visibility,
-		Version: asset.Version, CreatedAt: stamp(asset.CreatedAt), UpdatedAt: stamp(asset.UpdatedAt)}
+		CacheAge: asset.CacheAge.Seconds(), Version: asset.Version, CreatedAt: stamp(asset.CreatedAt),
+		UpdatedAt: stamp(asset.UpdatedAt)}
 }
 
 func (a *API) listAssets(w http.ResponseWriter, r *http.Request, who origin.Principal) error {
@@ -83,11 +85,13 @@ func (a *API) updateAsset(w http.ResponseWriter, r *http.Request, who origin.Pri
 		Folder     *string  `json:"folder"`
 		Tags       *tagList `json:"tags"`
 		Visibility *string  `json:"visibility"`
+		CacheAge   cacheAge `json:"cache_max_age"` // no pointer: null means something
 	}
 	if err := kit.ReadJSON(r, &in); err != nil {
 		return err
 	}
-	patch := origin.AssetPatch{Folder: in.Folder, Tags: (*[]string)(in.Tags), Visibility: in.Visibility}
+	patch := origin.AssetPatch{Folder: in.Folder, Tags: (*[]string)(in.Tags), Visibility: in.Visibility,
+		CacheAge: in.CacheAge.given}
 	asset, err := a.Core.UpdateAsset(r.Context(), who, id, patch)
 	if err != nil {
 		return err

@@ -8,8 +8,9 @@ import (
 	"github.com/pictor/pictor/origin/internal/api/kit"
 )
 
-// uploadForm is file 003, «Upload».
-var uploadForm = kit.Form{File: "file", Fields: []string{"public_id", "folder", "tags", "visibility", "overwrite"}}
+// uploadForm is file 003, «Upload», and how long caches may keep the picture.
+var uploadForm = kit.Form{File: "file",
+	Fields: []string{"public_id", "folder", "tags", "visibility", "overwrite", "cache_max_age"}}
 
 func (a *API) upload(w http.ResponseWriter, r *http.Request, who origin.Principal) error {
 	asset, err := a.receive(w, r, who)
@@ -56,6 +57,9 @@ func assetFields(values map[string]string) (origin.AssetFields, error) {
 	fields := origin.AssetFields{PublicID: values["public_id"], Folder: values["folder"],
 		Tags: splitTags(values["tags"]), Visibility: values["visibility"]}
 	var err error
+	if fields.CacheAge, err = parseCacheAge(values["cache_max_age"]); err != nil {
+		return fields, err
+	}
 	fields.Overwrite, err = parseBool("overwrite", values["overwrite"])
 	return fields, err
 }

@@ -95,6 +95,33 @@ func (t *tagList) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// cacheAge is a lifetime in caches as clients change it: a number of seconds, alone or as text; null or an empty text
+// gives it back to the edges.
+type cacheAge struct{ given *origin.CacheAge }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *cacheAge) UnmarshalJSON(text []byte) error {
+	plain := "" // as null leaves it
+	if err := json.Unmarshal(text, &plain); err != nil {
+		plain = string(text) // a number, or nonsense
+	}
+	age, err := parseCacheAge(plain)
+	c.given = &age
+	return err
+}
+
+// parseCacheAge reads seconds; nothing leaves the lifetime to the edges. What is too long, the core says.
+func parseCacheAge(text string) (origin.CacheAge, error) {
+	if text == "" {
+		return origin.CacheAge{}, nil
+	}
+	seconds, err := strconv.ParseUint(text, 10, 32) // 32 bits of seconds fit into a Duration
+	if err != nil {
+		return origin.CacheAge{}, origin.Errorf(origin.Invalid, "cache_max_age: must be a whole number of seconds")
+	}
+	return origin.CacheAge{Given: true, Age: time.Duration(seconds) * time.Second}, nil
+}
+
 // splitTags takes a comma-separated list apart; nothing gives no tags.
 func splitTags(text string) []string {
 	if strings.TrimSpace(text) == "" {

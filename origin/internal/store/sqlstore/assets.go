@@ -1,15 +1,18 @@
 package sqlstore
 
 import (
+	"database/sql/driver"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pictor/pictor/origin"
 	"github.com/pictor/pictor/shared/delivery"
 	"github.com/pictor/pictor/shared/wire"
 )
 
-const assetSelect = `SELECT a.id, a.account, a.namespace, a.name, a.filename, a.folder, a.visibility, a.version, a.digest,
-	a.created_at, a.updated_at, a.colour, b.source,
+const assetSelect = `SELECT a.id, a.account, a.namespace, a.name, a.filename, a.folder, a.visibility, a.cache_age,
+	a.version, a.digest, a.created_at, a.updated_at, a.colour, b.source,
 	(SELECT json_group_array(g.tag ORDER BY g.position) FROM asset_tags g WHERE g.asset = a.id),
 	(SELECT json_group_array(json_object('ns', p.namespace, 'name', p.path) ORDER BY p.seq) FROM asset_paths p
 		WHERE p.asset = a.id)
@@ -26,10 +29,31 @@ func (g group[T]) Scan(src any) error {
 	return column{g.list}.Scan(src)
 }
 
+// lifetime is a CacheAge as a column holds it.
+type lifetime struct{ age *origin.CacheAge }
+
+// Value implements driver.Valuer.
+func (l lifetime) Value() (driver.Value, error) {
+	if !l.age.Given {
+		return nil, nil
+	}
+	return int64(l.age.Age), nil
+}
+
+// Scan implements sql.Scanner.
+func (l lifetime) Scan(src any) error {
+	n, ok := src.(int64)
+	if !ok && src != nil {
+		return fmt.Errorf("a lifetime is stored as %T", src)
+	}
+	*l.age = origin.CacheAge{Given: ok, Age: time.Duration(n)}
+	return nil
+}
+
 func scanAsset(row scanner) (a origin.Asset, err error) {
-	err = row.Scan(&a.ID, &a.Account, &a.Name.Namespace, &a.Name.Name, &a.Filename, &a.Folder, &a.Visibility, &a.Version,
-		&a.Digest, moment{&a.CreatedAt}, moment{&a.UpdatedAt}, &a.Colour, column{&a.Source}, group[string]{&a.Tags},
-		group[wire.Name]{&a.Paths})
+	err = row.Scan(&a.ID, &a.Account, &a.Name.Namespace, &a.Name.Name, &a.Filename, &a.Folder, &a.Visibility,
+		lifetime{&a.CacheAge}, &a.Version, &a.Digest, moment{&a.CreatedAt}, moment{&a.UpdatedAt}, &a.Colour,
+		column{&a.Source}, group[string]{&a.Tags}, group[wire.Name]{&a.Paths})
 	return a, err
 }
 
@@ -140,9 +164,10 @@ func (c *conditions) String() string {
 }
 
 func (t *writeTx) CreateAsset(a origin.Asset) error {
-	err := t.execAny(`INSERT INTO assets (id, account, namespace, name, filename, folder, visibility, version, digest,
-		created_at, updated_at, search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.ID, a.Account, a.Name.Namespace,
-		a.Name.Name, a.Filename, a.Folder, a.Visibility, a.Version, a.Digest, nanos(a.CreatedAt), nanos(a.UpdatedAt), searchText(a))
+	err := t.execAny(`INSERT INTO assets (id, account, namespace, name, filename, folder, visibility, cache_age, version,
+		digest, created_at, updated_at, search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.ID, a.Account,
+		a.Name.Namespace, a.Name.Name, a.Filename, a.Folder, a.Visibility, lifetime{&a.CacheAge}, a.Version, a.Digest,
+		nanos(a.CreatedAt), nanos(a.UpdatedAt), searchText(a))
 	if err != nil {
 		return err
 	}
@@ -153,9 +178,10 @@ func (t *writeTx) CreateAsset(a origin.Asset) error {
 }
 
 func (t *writeTx) UpdateAsset(a origin.Asset) error {
-	err := t.execOne("asset", `UPDATE assets SET namespace = ?, name = ?, folder = ?, visibility = ?, version = ?,
-		colour = CASE digest WHEN ? THEN colour ELSE '' END, digest = ?, updated_at = ?, search = ? WHERE id = ?`,
-		a.Name.Namespace, a.Name.Name, a.Folder, a.Visibility, a.Version, a.Digest, a.Digest, nanos(a.UpdatedAt), searchText(a), a.ID)
+	err := t.execOne("asset", `UPDATE assets SET namespace = ?, name = ?, folder = ?, visibility = ?, cache_age = ?,
+		version = ?, colour = CASE digest WHEN ? THEN colour ELSE '' END, digest = ?, updated_at = ?, search = ? WHERE id = ?`,
+		a.Name.Namespace, a.Name.Name, a.Folder, a.Visibility, lifetime{&a.CacheAge}, a.Version, a.Digest, a.Digest,
+		nanos(a.UpdatedAt), searchText(a), a.ID)
 	if err != nil {
 		return err
 	}

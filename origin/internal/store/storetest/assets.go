@@ -51,6 +51,7 @@ func deleteBlob(t *testing.T, s origin.Store, digest string) (gone bool) {
 func testAssets(t *testing.T, s origin.Store) {
 	a, want := account(1), asset(account(1), 1)
 	want.Folder, want.Tags, want.Visibility = "marketing/2026", []string{"hero", "été", "a \"quoted\" tag"}, wire.Private
+	want.CacheAge = origin.CacheAge{Given: true, Age: 90 * time.Second}
 	create(t, s, a, want, blob(2))
 	byID := func(tx origin.ReadTx) (origin.Asset, error) { return tx.Asset(want.ID) }
 	byName := func(tx origin.ReadTx) (origin.Asset, error) { return tx.AssetByName(want.Name) }
@@ -63,6 +64,12 @@ func testAssets(t *testing.T, s origin.Store) {
 	wantEqual(t, get(t, s, byID), want)
 	wantEqual(t, get(t, s, byName), want)
 	wantEqual(t, deleteBlob(t, s, digest(1)), true)
+
+	for _, age := range []origin.CacheAge{{Given: true}, {}} { // none at all is not the same as none of its own
+		want.CacheAge = age
+		update(t, s, func(tx origin.Tx) error { return tx.UpdateAsset(want) })
+		wantEqual(t, get(t, s, byID), want)
+	}
 
 	same := asset(a, 3)
 	same.Name = want.Name
