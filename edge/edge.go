@@ -34,7 +34,7 @@ type Parts struct {
 
 // Policy is what an operator may set about answers.
 type Policy struct {
-	PublicAge time.Duration // how long caches may keep an unversioned public picture; default 1 h
+	PublicAge time.Duration // how long caches may keep an unversioned public picture that does not say; 0: see lifetime
 	Deadline  time.Duration // the longest a request waits for a render; default 60 s
 	// How long shared caches may go on with such a picture while they ask for it, and while they cannot; 0 is not at all.
 	StaleWhileRevalidate, StaleIfError time.Duration
@@ -60,9 +60,6 @@ type Edge struct {
 
 // New assembles an Edge.
 func New(p Parts) *Edge {
-	if p.Policy.PublicAge == 0 {
-		p.Policy.PublicAge = time.Hour
-	}
 	if p.Policy.Deadline == 0 {
 		p.Policy.Deadline = time.Minute
 	}

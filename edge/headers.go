@@ -122,32 +122,46 @@ func staleSuffix(p *Policy) (suffix string) {
 // setCacheControl says how long the answer may be kept: never longer than the signature or the asset lives.
 func (r *answer) setCacheControl(req *delivery.Request) {
 	m, p := &r.known.Manifest, &r.edge.Policy
-	age, stale, suffix := p.PublicAge, max(p.StaleWhileRevalidate, p.StaleIfError), r.edge.staleSuffix
+	scope, public := "private", m.Visibility == wire.Public
+	if public {
+		scope = "public"
+	}
+	age, stale, suffix := p.lifetime(m), max(p.StaleWhileRevalidate, p.StaleIfError), r.edge.staleSuffix
 	switch {
-	case req.Version == "":
-	case req.Version == strconv.FormatInt(m.Version, 10):
+	case public && req.Version != "" && req.Version == strconv.FormatInt(m.Version, 10):
 		age, stale, suffix = immutableAge, 0, ", immutable"
-	default:
-		age, stale, suffix = otherVersionAge, 0, ""
+	case age == 0:
+		r.c.Response.Header.SetCanonical(headerCacheControl, append([]byte(scope), ", no-cache"...))
+		return
+	case !public:
+		stale, suffix = 0, ""
+	case req.Version != "":
+		age, stale, suffix = min(age, otherVersionAge), 0, ""
 	}
-	if r.quick && age > quickAge {
-		age, stale, suffix = quickAge, 0, ""
+	if r.quick {
+		age, stale, suffix = min(age, quickAge), 0, ""
 	}
-	left := lifeLeft(req, m, r.start)
-	scope := "public, max-age="
-	switch {
-	case m.Visibility != wire.Public:
-		scope, suffix = "private, max-age=", ""
-		if age = left; r.quick {
-			age = min(age, quickAge)
-		}
-	case left < age+stale:
+	if left := lifeLeft(req, m, r.start); left < age+stale {
 		age, suffix = min(age, left), ""
 	}
 	value := append(make([]byte, 0, 96), scope...)
+	value = append(value, ", max-age="...)
 	value = strconv.AppendInt(value, seconds(age), 10)
 	value = append(value, suffix...)
 	r.c.Response.Header.SetCanonical(headerCacheControl, value)
+}
+
+// lifetime is how long caches may keep what an unversioned URL gives: as the asset says, or else public pictures as the
+// operator says, and private ones for as long as their signatures live. 0 is no-cache: they may keep it, and must ask
+// about it each time. That leaves nothing to bridge with what is stale.
+func (p *Policy) lifetime(m *wire.Manifest) time.Duration {
+	switch {
+	case m.CacheMaxAge != nil:
+		return time.Duration(*m.CacheMaxAge) * time.Second
+	case m.Visibility != wire.Public:
+		return math.MaxInt64
+	}
+	return p.PublicAge
 }
 
 // changing reports whether the Cache-Control of an answer depends on the clock.

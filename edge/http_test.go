@@ -214,9 +214,11 @@ func TestVaryOnErrors(t *testing.T) {
 
 func TestStaleness(t *testing.T) {
 	for want, policy := range map[string]edge.Policy{
-		"public, max-age=60":                                               {PublicAge: time.Minute},
-		"public, max-age=60, stale-while-revalidate=5":                     {PublicAge: time.Minute, StaleWhileRevalidate: 5 * time.Second},
-		"public, max-age=3600, stale-while-revalidate=1, stale-if-error=2": {StaleWhileRevalidate: time.Second, StaleIfError: 2 * time.Second},
+		"public, max-age=60":                           {PublicAge: time.Minute},
+		"public, max-age=60, stale-while-revalidate=5": {PublicAge: time.Minute, StaleWhileRevalidate: 5 * time.Second},
+		"public, max-age=7, stale-while-revalidate=1, stale-if-error=2": {PublicAge: 7 * time.Second,
+			StaleWhileRevalidate: time.Second, StaleIfError: 2 * time.Second},
+		"public, no-cache": {StaleWhileRevalidate: time.Hour, StaleIfError: time.Hour},
 	} {
 		w := newWorld(t)
 		w.add("photo", picture, nil)

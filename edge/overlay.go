@@ -61,14 +61,14 @@ func (r *answer) addOverlay(job *Job, find func(wire.Name) (*Known, error)) erro
 		return err
 	}
 	r.from = append(r.from, over)
-	r.known = together(r.known, over)
+	r.known = together(r.known, over, &r.edge.Policy)
 	r.req.Version = "" // that of one picture says nothing about the other
 	return nil
 }
 
 // together is what an answer of two pictures must be treated as: as private as the more private one, as short-lived as
-// the one that expires first, and changed when the last one changed.
-func together(base, over *Known) *Known {
+// the one that expires first or is to be asked about first, and changed when the last one changed.
+func together(base, over *Known, p *Policy) *Known {
 	both := &Known{Manifest: base.Manifest, Meter: base.Meter, Asked: base.Asked}
 	if over.Asked.Before(base.Asked) {
 		both.Asked = over.Asked
@@ -79,6 +79,9 @@ func together(base, over *Known) *Known {
 	both.UpdatedAt = max(base.UpdatedAt, over.UpdatedAt)
 	if over.ExpiresAt != 0 && (base.ExpiresAt == 0 || over.ExpiresAt < base.ExpiresAt) {
 		both.ExpiresAt = over.ExpiresAt
+	}
+	if base.CacheMaxAge != nil || over.CacheMaxAge != nil {
+		both.CacheMaxAge = new(seconds(min(p.lifetime(&base.Manifest), p.lifetime(&over.Manifest))))
 	}
 	return both
 }

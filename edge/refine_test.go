@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/shared/wire"
 )
 
 // refining is a world in which Quick pictures are improved, and a channel that lets it happen.
@@ -69,6 +70,19 @@ func TestFastNowBetterLater(t *testing.T) {
 	}
 	if n := w.renders.Load(); n != 2 {
 		t.Errorf("%d renders, want a quick and a patient one", n)
+	}
+}
+
+// Nothing bridges the replacement of what may be made better, however long or short the picture's own life is.
+func TestQuickAnswersAreShortLived(t *testing.T) {
+	w, _ := refining(t)
+	for seconds, want := range map[int64]string{86400: "public, max-age=60", 5: "public, max-age=5", 0: "public, no-cache"} {
+		w.add("own", picture, func(m *wire.Manifest) { m.CacheMaxAge = &seconds })
+		for range 2 {
+			if got := w.get("/v1/image/f_webp,w_4/own").Header.Get("Cache-Control"); got != want {
+				t.Errorf("%d s: %q, want %q", seconds, got, want)
+			}
+		}
 	}
 }
 

@@ -205,6 +205,68 @@ func TestCacheControl(t *testing.T) {
 	}
 }
 
+// An asset's own lifetime takes the place of the edge's, on the remembered way too; signatures, versions and what may
+// still be replaced keep their bounds.
+func TestOwnLifetime(t *testing.T) {
+	w := newWorld(t)
+	lives := func(seconds int64, change ...func(*wire.Manifest)) func(*wire.Manifest) {
+		return func(m *wire.Manifest) {
+			m.CacheMaxAge = &seconds
+			for _, change := range change {
+				change(m)
+			}
+		}
+	}
+	w.add("day", picture, lives(86400))
+	w.add("moment", picture, lives(5))
+	w.add("never", picture, lives(0))
+	w.add("brief", picture, lives(86400, func(m *wire.Manifest) { m.ExpiresAt = now.Add(time.Minute).Unix() }))
+	w.add("secret", picture, lives(20, private))
+	w.add("secret/never", picture, lives(0, private))
+	w.add("plain", picture, nil)
+	signed := func(id, transform string, life time.Duration) string {
+		return delivery.SignCloud(w.keys, id, transform, now.Add(life))
+	}
+	const stale = ", stale-while-revalidate=86400, stale-if-error=86400"
+	for target, want := range map[string]string{
+		"/v1/image/day":                             "public, max-age=86400" + stale,
+		"/v1/image/w_4/day":                         "public, max-age=86400" + stale,
+		"/v1/image/day?v=3":                         "public, max-age=31536000, immutable",
+		"/v1/image/day?v=2":                         "public, max-age=60",
+		"/v1/image/moment":                          "public, max-age=5" + stale,
+		"/v1/image/moment?v=2":                      "public, max-age=5",
+		"/v1/image/never":                           "public, no-cache",
+		"/v1/image/never?v=2":                       "public, no-cache",
+		"/v1/image/never?v=3":                       "public, max-age=31536000, immutable",
+		"/v1/image/brief":                           "public, max-age=60",
+		signed("day", "", time.Minute):              "public, max-age=60",
+		signed("secret", "w_4", time.Minute):        "private, max-age=20",
+		signed("secret", "w_4", 7*time.Second):      "private, max-age=7",
+		signed("secret/never", "", time.Hour):       "private, no-cache",
+		"/v1/image/ov_moment/day":                   "public, max-age=5" + stale,
+		"/v1/image/ov_day/moment":                   "public, max-age=5" + stale,
+		"/v1/image/ov_day/plain":                    "public, max-age=3600" + stale,
+		"/v1/image/ov_never/plain":                  "public, no-cache",
+		signed("plain", "ov_secret", time.Minute):   "private, max-age=20",
+		signed("secret", "ov_plain", 9*time.Second): "private, max-age=9",
+	} {
+		for _, way := range []string{"the long way", "remembered"} {
+			got := w.get(target)
+			if control := got.Header.Get("Cache-Control"); got.StatusCode != 200 || control != want {
+				t.Errorf("%s, %s: %d %q, want %q", target, way, got.StatusCode, control, want)
+			}
+		}
+		got := w.get(target, "If-None-Match", "*")
+		if control := got.Header.Get("Cache-Control"); got.StatusCode != 304 || control != want {
+			t.Errorf("%s, not modified: %d %q, want %q", target, got.StatusCode, control, want)
+		}
+	}
+	w.add("day", picture, lives(1))
+	if got := w.get("/v1/image/day").Header.Get("Cache-Control"); got != "public, max-age=1"+stale {
+		t.Errorf("another lifetime: %q", got)
+	}
+}
+
 func TestConditions(t *testing.T) {
 	w := newWorld(t)
 	m := w.add("photo", picture, nil)

@@ -35,7 +35,7 @@ type Serve struct {
 	RenderTimeout  time.Duration `help:"CPU time one render may take." default:"30s" env:"PICTOR_EDGE_RENDER_TIMEOUT"`
 	WebPEffort     int           `name:"webp-effort" help:"Effort of the WebP encoder while somebody waits, 1 to 6." default:"2" env:"PICTOR_EDGE_WEBP_EFFORT"`
 	Refine         string        `help:"Encode once more, with patience, what is asked for again: on or off." default:"on" enum:"on,off" env:"PICTOR_EDGE_REFINE"`
-	PublicAge      time.Duration `help:"How long caches may keep an unversioned public picture." default:"1h" env:"PICTOR_EDGE_PUBLIC_AGE"`
+	PublicAge      time.Duration `help:"How long caches may keep an unversioned public picture that has no lifetime of its own; 0s: they must ask each time." default:"1h" env:"PICTOR_EDGE_PUBLIC_AGE"`
 	StaleFor       time.Duration `help:"How long known public pictures are served while the origin is away." default:"1h" env:"PICTOR_EDGE_STALE_FOR"`
 	MaxConns       int           `help:"Open connections on the public listener." default:"65536" env:"PICTOR_EDGE_MAX_CONNS"`
 	ReusePort      bool          `help:"Let several edges on this machine share the public port, to start the next before this one ends." env:"PICTOR_EDGE_REUSE_PORT"`
@@ -60,6 +60,9 @@ func (s *Serve) Validate() error {
 		if least.got < least.bytes {
 			return fmt.Errorf("%s: must be at least %d MiB, got %d bytes", least.knob, least.bytes>>20, least.got)
 		}
+	}
+	if s.PublicAge < 0 {
+		return fmt.Errorf("PICTOR_EDGE_PUBLIC_AGE: must not be negative, got %s", s.PublicAge)
 	}
 	if err := s.Public.validate(); err != nil {
 		return err
