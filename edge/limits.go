@@ -37,8 +37,8 @@ func LimitError(name, message string, pace limit.Pace) *Error {
 type Making uint8
 
 const (
-	MakeCounted Making = iota // as long as there are not too many variants of the picture
-	MakeAny                   // in any case: the wish was signed
+	MakeCounted Making = iota // as long as there are not too many variants of the picture, see Job.Variants
+	MakeAny                   // in any case: the wish was signed, or the account may have any number
 	MakeNothing               // not at all: what there is may be shown
 )
 
@@ -48,7 +48,13 @@ var (
 )
 
 // flight names the work on a job. Who may go further must not wait for the refusal of somebody else's.
-func (j Job) flight() Key { return j.Key() + makingSuffix[j.Making] }
+func (j Job) flight() Key {
+	key := j.Key() + makingSuffix[j.Making]
+	if j.Making == MakeCounted && j.Variants > 0 {
+		key += Key("#" + strconv.Itoa(j.Variants))
+	}
+	return key
+}
 
 var makingSuffix = [...]Key{MakeCounted: "", MakeAny: "!", MakeNothing: "?"}
 
@@ -64,7 +70,8 @@ func (e *Edge) mayMake(job Job) error {
 	}
 }
 
-// admit counts one answer where the account or the dialect limits how many there may be.
+// admit counts one answer where the account or the dialect limits how many there may be. A dialect says so in
+// delivery.Request.CountView, which none of those there are sets; the rate, PICTOR_EDGE_LIMIT_VIEWS_IP, is there for it.
 func (e *Edge) admit(r *answer, req *delivery.Request, known *Known) error {
 	if err := known.Meter.request(r.start); err != nil {
 		return err
@@ -84,11 +91,9 @@ type bill struct {
 // buy charges for the job's result, and says in the job how far the making may go. The error is what to answer when
 // nothing is there and nothing may be made.
 func (r *answer) buy(job *Job) error {
-	signed := r.req.Signature.Given
-	if signed {
-		job.Making = MakeAny
-	}
-	if !signed && r.edge.Policy.SignedOnly && !r.req.Chosen() {
+	signed, account := r.req.Signature.Given, r.known.Meter
+	job.Making, job.Variants = account.making(signed)
+	if !signed && account.signedOnly(r.edge.Policy.SignedOnly) && !r.req.Chosen() {
 		job.Making = MakeNothing
 		return errNewVariant
 	}
@@ -138,8 +143,68 @@ func (r *answer) refundClient() {
 	r.bill.client = false
 }
 
-// Limit sets what the account's limits are from now on; nil is none.
-func (c *Counter) Limit(l *wire.AccountLimits) { c.limits.Store(l) }
+// accountLimits are an account's limits, and when they were read.
+type accountLimits struct {
+	wire.AccountLimits
+	log, seq uint64
+}
+
+func (l *accountLimits) before(log, seq uint64) bool {
+	return l.log < log || l.log == log && l.seq <= seq
+}
+
+// Limit sets the account's limits, nil for none, as they were read at a number of the change log. What was read before
+// those that are known means nothing: answers of the origin overtake each other. Logs whose numbers cannot be compared
+// are numbered themselves.
+func (c *Counter) Limit(l *wire.AccountLimits, log, seq uint64) {
+	next := &accountLimits{log: log, seq: seq}
+	if l != nil {
+		next.AccountLimits = *l
+	}
+	known := c.limits.Load()
+	for known == nil || known.before(log, seq) {
+		if c.limits.CompareAndSwap(known, next) {
+			c.forgive(known, next)
+			return
+		}
+		known = c.limits.Load()
+	}
+}
+
+// forgive forgets what was counted under rates that hold no more: a mark means nothing under another rate, and who is
+// given more would be refused until the old time is over.
+func (c *Counter) forgive(before, now *accountLimits) {
+	if before != nil && before.Requests != now.Requests {
+		c.answers.Store(0)
+	}
+	if before != nil && before.Misses != now.Misses {
+		c.work.Store(0)
+	}
+}
+
+// making says how far a node may go for a result that does not exist yet, and Job.Variants.
+func (c *Counter) making(signed bool) (Making, int) {
+	l := c.limits.Load()
+	switch {
+	case signed:
+		return MakeAny, 0
+	case l == nil || l.Variants == nil:
+		return MakeCounted, 0
+	case *l.Variants == 0:
+		return MakeAny, 0
+	default:
+		return MakeCounted, *l.Variants
+	}
+}
+
+// signedOnly reports whether unsigned URLs get only what exists: the account's own rule, or else the node's.
+func (c *Counter) signedOnly(otherwise bool) bool {
+	l := c.limits.Load()
+	if l == nil || l.NewVariants == "" {
+		return otherwise
+	}
+	return l.NewVariants == wire.NewVariantsSigned
+}
 
 // request counts one answer.
 func (c *Counter) request(now time.Time) error {

@@ -98,7 +98,7 @@ func TestOnlyWorkCounts(t *testing.T) {
 func TestAccountLimits(t *testing.T) {
 	w := newWorld(t)
 	w.add("photo", picture, nil)
-	w.meter.Limit(&wire.AccountLimits{Misses: limit.Rate{Count: 2, Per: time.Hour}})
+	w.meter.Limit(&wire.AccountLimits{Misses: limit.Rate{Count: 2, Per: time.Hour}}, 1, 10)
 	for width, want := range []int{200, 200, 429} {
 		if got := w.get("/v1/image/w_" + strconv.Itoa(1+width) + "/photo"); got.StatusCode != want {
 			t.Errorf("miss %d: %d", width, got.StatusCode)
@@ -107,17 +107,78 @@ func TestAccountLimits(t *testing.T) {
 	if n := w.limiter.misses.Load(); n != 2 {
 		t.Errorf("%d misses counted for the client, of which one was refused to the account", n)
 	}
-	w.meter.Limit(&wire.AccountLimits{Requests: limit.Rate{Count: 3, Per: time.Hour}})
+	w.meter.Limit(&wire.AccountLimits{Requests: limit.Rate{Count: 3, Per: time.Hour}}, 1, 11)
+	w.meter.Limit(nil, 1, 10) // overtaken
 	for i, want := range []int{200, 200, 200, 429, 429} {
 		got := w.get("/v1/image/w_1/photo")
 		if got.StatusCode != want || want == 429 && got.Header.Get("X-RateLimit-Limit") != "3" {
 			t.Errorf("request %d: %d %v", i, got.StatusCode, got.Header)
 		}
 	}
-	w.meter.Limit(nil)
+	w.meter.Limit(&wire.AccountLimits{Requests: limit.Rate{Count: 4, Per: time.Hour}}, 1, 12)
 	if got := w.get("/v1/image/w_1/photo"); got.StatusCode != 200 {
-		t.Errorf("limits that were lifted hold: %d", got.StatusCode)
+		t.Errorf("what was counted under an old rate holds: %d", got.StatusCode)
 	}
+	w.meter.Limit(nil, 2, 3) // another log
+	for range 5 {
+		if got := w.get("/v1/image/w_1/photo"); got.StatusCode != 200 {
+			t.Errorf("limits that were lifted hold: %d", got.StatusCode)
+		}
+	}
+}
+
+// An account has rules of its own about new variants, before those of the node.
+func TestAccountVariants(t *testing.T) {
+	w := newWorld(t)
+	w.add("photo", picture, nil)
+	w.limiter.noVariant = refusal("variants")
+	seq := uint64(0)
+	f := func(what string, limits *wire.AccountLimits, signedOnly bool, want int) {
+		t.Helper()
+		seq++
+		w.meter.Limit(limits, 1, seq)
+		w.edge.Policy.SignedOnly = signedOnly
+		if got := w.get("/v1/image/w_" + strconv.FormatUint(seq, 10) + "/photo"); got.StatusCode != want {
+			t.Errorf("%s: %d %s, want %d", what, got.StatusCode, got.body, want)
+		}
+	}
+	none, few := 0, 7
+	f("the node's bound", nil, false, 429)
+	f("no bound", &wire.AccountLimits{Variants: &none}, false, 200)
+	f("a bound", &wire.AccountLimits{Variants: &few}, false, 429)
+	if n := w.limiter.bound.Load(); n != int64(few) {
+		t.Errorf("the limiter hears of a bound of %d, want %d", n, few)
+	}
+	f("signed only", &wire.AccountLimits{Variants: &none, NewVariants: wire.NewVariantsSigned}, false, 403)
+	f("anybody, where others may not", &wire.AccountLimits{Variants: &none, NewVariants: wire.NewVariantsAny}, true, 200)
+	f("the node's rule", &wire.AccountLimits{Variants: &none}, true, 403)
+}
+
+// Who may have more made does not share the refusal of who may have less: accounts have pictures in common.
+func TestFlightsOfDifferentBounds(t *testing.T) {
+	w := newWorld(t)
+	w.add("photo", picture, nil)
+	asked, release := make(chan struct{}), make(chan struct{})
+	w.owners = []edge.Peer{{Name: "a"}}
+	w.peer = func(_ context.Context, _ edge.Peer, job edge.Job) (*edge.Object, error) {
+		if job.Variants == 1 {
+			close(asked)
+			<-release
+			return nil, refusal("variants")
+		}
+		return edge.NewObject("image/jpeg", []byte("made")), nil
+	}
+	one, two := 1, 2
+	w.meter.Limit(&wire.AccountLimits{Variants: &one}, 1, 1)
+	refused := make(chan answer)
+	go func() { refused <- w.get("/v1/image/w_5/photo") }()
+	<-asked
+	w.meter.Limit(&wire.AccountLimits{Variants: &two}, 1, 2)
+	if got := w.get("/v1/image/w_5/photo"); got.body != "made" {
+		t.Errorf("got %d %s", got.StatusCode, got.body)
+	}
+	close(release)
+	w.want429(<-refused)
 }
 
 func TestVariantLimit(t *testing.T) {

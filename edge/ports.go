@@ -15,14 +15,15 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
-// Job is one rendering: a source and a settled Spec (concrete format, see transform.Spec.Settle). Making and
+// Job is one rendering: a source and a settled Spec (concrete format, see transform.Spec.Settle). Making, Variants and
 // Best are no part of its Key.
 type Job struct {
-	Source  *wire.Source
-	Spec    transform.Spec
-	Overlay *wire.Source // whose digest the Spec names; nil when it names none
-	Making  Making
-	Best    bool // nobody waits: encode as well as can be, when there is nothing else to do
+	Source   *wire.Source
+	Spec     transform.Spec
+	Overlay  *wire.Source // whose digest the Spec names; nil when it names none
+	Making   Making
+	Variants int  // how many different ones MakeCounted allows; 0: as many as the node that makes them is set to
+	Best     bool // nobody waits: encode as well as can be, when there is nothing else to do
 }
 
 // sources are the blobs that the job needs, its Source first.
@@ -79,7 +80,7 @@ func (k *Known) Current() bool { return !k.outdated.Load() }
 // Counter counts what one account's pictures cost, and keeps its limits. It never blocks.
 type Counter struct {
 	requests, bytes, renders atomic.Int64
-	limits                   atomic.Pointer[wire.AccountLimits] // nil for none
+	limits                   atomic.Pointer[accountLimits] // nil before any were read
 	answers, work            mark
 
 	mu      sync.Mutex               // never held while working
@@ -177,7 +178,8 @@ type Limiter interface {
 	Unmiss(client netip.Addr)
 	// View counts one answer of a dialect that limits how often a client may look.
 	View(client netip.Addr) error
-	// Variant counts a result that is about to be made here, once for each key.
+	// Variant counts a result that is about to be made here, once for each key, against job.Variants or else a bound of
+	// the Limiter's own.
 	Variant(job Job) error
 }
 

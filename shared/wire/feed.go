@@ -7,9 +7,12 @@ type Change struct {
 	Epoch string `json:"epoch"`
 	Seq   uint64 `json:"seq"`
 	Name  *Name  `json:"name,omitempty"`
-	Keys  bool   `json:"keys,omitempty"` // the signing key ring changed: fetch it again
+	Keys  bool   `json:"keys,omitempty"` // the signing key ring changed: fetch it again; Name is KeyringName
 	Now   int64  `json:"now"`            // origin's clock, Unix milliseconds
 }
+
+// KeyringName stands in the log for the key ring. Nothing is found under it.
+var KeyringName = Name{Namespace: "keys"}
 
 // Keyring is the set of keys that sign URLs. Sign with the first, verify with any.
 type Keyring struct {

@@ -40,8 +40,8 @@ type Manifest struct {
 	// set to.
 	CacheMaxAge *int64 `json:"cache_max_age,omitempty"`
 	Source      Source `json:"source"`
-	// Limits of the account, in every Manifest of it. An edge keeps to those it read last, whichever name they came
-	// with: to change an account's limits, let one of its names change.
+	// Limits of the account, in every Manifest of it, that of its Profile too. An edge keeps to those with the highest
+	// Seq, whichever name they came with, and reads them again when the name of the Profile changes.
 	Limits *AccountLimits `json:"limits,omitempty"`
 	// Profile is there in NamespaceProfile only, and then nothing else but Account and Limits is.
 	Profile *Profile `json:"profile,omitempty"`
@@ -49,11 +49,23 @@ type Manifest struct {
 	Inspect bool `json:"inspect,omitempty"`
 }
 
-// AccountLimits are kept by each edge by itself, over all names of an account. What is left out is not limited.
+// AccountLimits are kept by each edge by itself, over all names of an account. Rates that are left out are no limits;
+// what else is left out is as the edge is set.
 type AccountLimits struct {
-	Requests limit.Rate `json:"requests,omitzero"` // answers of any kind
-	Misses   limit.Rate `json:"misses,omitzero"`   // renders and look-ups that its pictures cause
+	Requests    limit.Rate `json:"requests,omitzero"`      // answers of any kind
+	Misses      limit.Rate `json:"misses,omitzero"`        // renders and look-ups that its pictures cause
+	Variants    *int       `json:"variants,omitempty"`     // different results made of a picture in a day; 0 is no bound
+	NewVariants string     `json:"new_variants,omitempty"` // who may have results made that do not exist yet
 }
+
+// Who may have results made that do not exist yet.
+const (
+	NewVariantsAny    = "any"
+	NewVariantsSigned = "signed" // URLs that are signed, and what the account chose: presets, pictures as uploaded
+)
+
+// MaxVariants bounds AccountLimits.Variants: it is what an edge has room for of one picture.
+const MaxVariants = 100_000
 
 // Source describes an uploaded blob: all that is needed to fetch, check, clean and render it, and nothing about who
 // owns it.

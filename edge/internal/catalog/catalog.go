@@ -47,6 +47,7 @@ type Catalog struct {
 
 	mu      sync.Mutex // guards what follows; never held across I/O
 	entries *lru.Cache[wire.Name, entry]
+	limits  limits
 	recent  recent
 	epoch   string
 	applied uint64 // every change up to this number has been seen
@@ -83,7 +84,7 @@ func New(origin Origin, opt Options) *Catalog {
 	if err != nil {
 		panic(err) // only for sizes that are not positive
 	}
-	return &Catalog{opt: opt, origin: origin, entries: entries, applied: fromNow}
+	return &Catalog{opt: opt, origin: origin, entries: entries, limits: newLimits(), applied: fromNow}
 }
 
 // Keys gives the current signing keys, nil before the first were fetched.
@@ -183,7 +184,7 @@ func (c *Catalog) lookUp(ctx context.Context, name wire.Name) (entry, error) {
 			e.known = &edge.Known{Manifest: *m, Meter: c.opt.Meter(m.Account), Asked: asked}
 		}
 		if kept, ok := c.keep(name, e, purges); ok {
-			kept.limit()
+			kept.limit(purges)
 			return kept, nil
 		}
 	}
@@ -209,6 +210,9 @@ func (c *Catalog) keep(name wire.Name, e entry, purges uint64) (entry, bool) {
 	}
 	before.outdate()
 	c.entries.Add(name, e)
+	if e.known != nil {
+		c.limits.note(e.known.Account)
+	}
 	return e, true
 }
 
@@ -217,13 +221,6 @@ func (c *Catalog) keep(name wire.Name, e entry, purges uint64) (entry, bool) {
 func (e entry) outdate() {
 	if e.known != nil {
 		e.known.Outdate()
-	}
-}
-
-// limit makes known what was read of the account's limits.
-func (e entry) limit() {
-	if e.known != nil {
-		e.known.Meter.Limit(e.known.Limits)
 	}
 }
 

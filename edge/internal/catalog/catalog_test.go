@@ -22,10 +22,13 @@ type origin struct {
 	seq     uint64
 	log     []wire.Change
 	names   map[wire.Name]string // → visibility
+	limits  *wire.AccountLimits  // of account a1, which has all names
 	down    bool
 	changed chan struct{}
 	asked   atomic.Int64
 	before  func() // runs inside a look-up, after it read
+
+	failures atomic.Int64 // of look-ups to come; the feed goes on
 }
 
 func newOrigin() *origin {
@@ -48,6 +51,17 @@ func (o *origin) set(id, visibility string) {
 	o.wakeLocked()
 }
 
+// limit changes the account's limits, which it announces by the profile's name.
+func (o *origin) limit(l *wire.AccountLimits) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	name := wire.ProfileName("a1")
+	o.seq++
+	o.names[name], o.limits = wire.Public, l
+	o.log = append(o.log, wire.Change{Epoch: o.epoch, Seq: o.seq, Name: &name})
+	o.wakeLocked()
+}
+
 func (o *origin) wakeLocked() {
 	close(o.changed)
 	o.changed = make(chan struct{})
@@ -62,6 +76,10 @@ func (o *origin) setDown(down bool) {
 
 func (o *origin) Manifest(_ context.Context, name wire.Name) (*wire.Manifest, uint64, error) {
 	o.asked.Add(1)
+	if o.failures.Load() > 0 {
+		o.failures.Add(-1)
+		return nil, 0, errDown
+	}
 	m, seq, err := o.read(name)
 	if o.before != nil {
 		o.before()
@@ -79,7 +97,7 @@ func (o *origin) read(name wire.Name) (*wire.Manifest, uint64, error) {
 	if !ok {
 		return nil, o.seq, nil
 	}
-	return &wire.Manifest{Name: name, Seq: o.seq, Visibility: visibility}, o.seq, nil
+	return &wire.Manifest{Name: name, Seq: o.seq, Visibility: visibility, Account: "a1", Limits: o.limits}, o.seq, nil
 }
 
 func (o *origin) Keyring(context.Context) (wire.Keyring, error) {
@@ -275,5 +293,43 @@ func TestCallersShareALookUp(t *testing.T) {
 			t.Errorf("impatient caller: %v", err)
 		}
 		time.Sleep(2 * time.Second) // let the look-up end within the bubble
+	})
+}
+
+// Limits that change are read at once, whether or not anybody asks for a name of the account, and as often as it takes.
+func TestChangedLimits(t *testing.T) {
+	o := newOrigin()
+	follow(t, o, func(t *testing.T, c *catalog.Catalog) {
+		want := func(limits *wire.AccountLimits) {
+			t.Helper()
+			known, err, ok := c.Recall(wire.ProfileName("a1"))
+			if !ok || err != nil || known.Limits != limits {
+				t.Errorf("known without asking: %+v, %v, %v; want %+v", known, err, ok, limits)
+			}
+		}
+		some, other := &wire.AccountLimits{NewVariants: wire.NewVariantsAny}, &wire.AccountLimits{Variants: new(int)}
+		o.limit(some)
+		synctest.Wait()
+		if n := o.asked.Load(); n != 0 {
+			t.Errorf("asked %d times for limits of an account that nobody wants pictures of", n)
+		}
+		o.set("a", wire.Public)
+		find(c, "a")
+		o.limit(other)
+		synctest.Wait()
+		want(other)
+		var once sync.Once
+		o.before = func() { once.Do(func() { o.limit(some) }) } // they change again while they are read
+		o.limit(nil)
+		synctest.Wait()
+		want(some)
+		o.before = nil
+		o.failures.Store(3)
+		o.limit(other)
+		time.Sleep(5 * time.Second)
+		want(other)
+		if n := o.failures.Load(); n != 0 {
+			t.Errorf("%d failures to come", n)
+		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/pictor/pictor/shared/signing"
@@ -15,6 +16,9 @@ const fromNow = math.MaxUint64
 
 // Run follows the feed until ctx ends, connecting again after every break.
 func (c *Catalog) Run(ctx context.Context) {
+	var reading sync.WaitGroup
+	reading.Go(func() { c.readLimits(ctx) })
+	defer reading.Wait()
 	const least, most = 50 * time.Millisecond, 2 * time.Second
 	wait := least
 	for ctx.Err() == nil {
@@ -81,6 +85,9 @@ func (c *Catalog) apply(change wire.Change) {
 	}
 	if change.Name != nil {
 		c.forget(*change.Name, change.Seq)
+		if change.Name.Namespace == wire.NamespaceProfile {
+			c.limits.change(change.Name.Name)
+		}
 		c.applied = change.Seq
 		return
 	}
@@ -93,6 +100,7 @@ func (c *Catalog) apply(change wire.Change) {
 func (c *Catalog) restart(change wire.Change) {
 	c.epoch, c.applied, c.recent = change.Epoch, change.Seq, recent{}
 	c.entries.Purge()
+	c.limits.forget()
 	c.purges++
 }
 

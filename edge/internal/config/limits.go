@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pictor/pictor/shared/limit"
+	"github.com/pictor/pictor/shared/wire"
 )
 
 // Limits holds the flags of what clients may cause.
@@ -14,12 +15,9 @@ type Limits struct {
 	NewVariants      string     `help:"Who may have results made that do not exist yet: any, or signed: signed URLs, presets and pictures as uploaded." default:"any" enum:"any,signed" env:"PICTOR_EDGE_NEW_VARIANTS"`
 }
 
-// maxVariants is what the memory for them can hold of one picture.
-const maxVariants = 100_000
-
 func (l *Limits) validate() error {
-	if l.VariantsPerAsset < 0 || l.VariantsPerAsset > maxVariants {
-		return fmt.Errorf("PICTOR_EDGE_VARIANTS_PER_ASSET: must be from 0 to %d, got %d", maxVariants, l.VariantsPerAsset)
+	if l.VariantsPerAsset < 0 || l.VariantsPerAsset > wire.MaxVariants {
+		return fmt.Errorf("PICTOR_EDGE_VARIANTS_PER_ASSET: must be from 0 to %d, got %d", wire.MaxVariants, l.VariantsPerAsset)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 type Options struct {
 	MissIP   limit.Rate                  // work that one client causes
 	ViewsIP  limit.Rate                  // answers to one client, in dialects that limit views
-	Variants int                         // different results made of one picture in a day
+	Variants int                         // different results made of one picture in a day, where its account has no bound
 	Remember int                         // results of all pictures together that are remembered for that, 1 Mi by default
 	Site     func(netip.Addr) netip.Addr // puts together what is one client's, the zero Addr for nobody; default: each is another
 	Now      func() time.Time

@@ -148,6 +148,27 @@ func TestVariants(t *testing.T) {
 	}
 }
 
+// An account's bound is a job's own, whatever the limiter is set to, and counts what was made under any.
+func TestVariantsOfJobs(t *testing.T) {
+	for _, most := range []int{0, 3} {
+		l := limits.New(limits.Options{Variants: most, Now: func() time.Time { return start }})
+		f := func(width, bound int) error {
+			return l.Variant(edge.Job{Source: &wire.Source{Digest: "a"}, Spec: transform.Spec{Width: width, Format: transform.WebP},
+				Variants: bound})
+		}
+		for width := range 2 {
+			if err := f(1+width, 2); err != nil {
+				t.Error(err)
+			}
+		}
+		wantExceeded(t, f(3, 2), "variants", 2)
+		if err := f(3, 4); err != nil {
+			t.Errorf("a higher bound: %v", err)
+		}
+		wantExceeded(t, f(4, 2), "variants", 2)
+	}
+}
+
 // Pictures without number take no more memory, and do not unlock one that is asked for again and again.
 func TestVariantsOfManyPictures(t *testing.T) {
 	l := limits.New(limits.Options{Variants: 1, Remember: 1000, Now: func() time.Time { return start }})

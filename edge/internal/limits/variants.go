@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"cmp"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -18,7 +19,7 @@ const day = 24 * time.Hour
 // variants remembers which results were made of each picture. The owner of a picture makes them all, so it counts them
 // all; what a stand-in makes while the owner is away counts there.
 type variants struct {
-	most     int // of one picture; 0 is no limit
+	most     int // of one picture, where the job does not say; 0 is no limit
 	remember int // of all pictures together
 	now      func() time.Time
 	seed     maphash.Seed
@@ -46,7 +47,8 @@ func newVariants(most, remember int, now func() time.Time) *variants {
 
 // add counts a result that is about to be made, unless that is one too many. What was made before may be made again.
 func (v *variants) add(job edge.Job) error {
-	if v.most == 0 {
+	most := cmp.Or(job.Variants, v.most)
+	if most == 0 {
 		return nil
 	}
 	now, key := v.now(), maphash.String(v.seed, string(job.Key()))
@@ -56,10 +58,10 @@ func (v *variants) add(job edge.Job) error {
 	if _, again := m.keys[key]; again {
 		return nil
 	}
-	if len(m.keys) >= v.most {
+	if len(m.keys) >= most {
 		end := m.since.Add(day)
 		return edge.LimitError(edge.LimitVariants, "too many different variants of this image were made", limit.Pace{
-			Rate: limit.Rate{Count: v.most, Per: day}, Reset: end, Wait: max(end.Sub(now), time.Second)})
+			Rate: limit.Rate{Count: most, Per: day}, Reset: end, Wait: max(end.Sub(now), time.Second)})
 	}
 	m.keys[key] = struct{}{}
 	v.known++

@@ -105,7 +105,7 @@ func (c *Client) Stats() ClientStats {
 // Object implements edge.Peers.
 func (c *Client) Object(ctx context.Context, peer edge.Peer, job edge.Job) (*edge.Object, edge.Tier, error) {
 	resp, body, err := c.call(ctx, peer, pathObject, objectRequest{job.Source, job.Spec.String(), job.Making,
-		job.Overlay, job.Best}, c.maxBytes)
+		job.Variants, job.Overlay, job.Best}, c.maxBytes)
 	if err != nil {
 		return nil, 0, err
 	}

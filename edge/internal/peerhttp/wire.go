@@ -35,6 +35,8 @@ type objectRequest struct {
 	Source *wire.Source `json:"source"`
 	Spec   string       `json:"spec"` // canonical text of a settled Spec; empty is the picture as uploaded, cleaned
 	Making edge.Making  `json:"making,omitempty"`
+	// Variants is the account's bound for Making; 0: the peer's own.
+	Variants int `json:"variants,omitempty"`
 	// Overlay is the source whose digest Spec names.
 	Overlay *wire.Source `json:"overlay,omitempty"`
 	Best    bool         `json:"best,omitempty"` // nobody waits
@@ -76,8 +78,11 @@ func (r objectRequest) job() (edge.Job, error) {
 	if r.Making > edge.MakeNothing {
 		return edge.Job{}, fmt.Errorf("making %d is not known", r.Making)
 	}
+	if r.Variants < 0 {
+		return edge.Job{}, fmt.Errorf("%d variants are no bound", r.Variants)
+	}
 	if r.Spec == "" {
-		return edge.Job{Source: r.Source, Making: r.Making, Best: r.Best}, nil
+		return edge.Job{Source: r.Source, Making: r.Making, Variants: r.Variants, Best: r.Best}, nil
 	}
 	spec, err := transform.Parse(r.Spec)
 	if err != nil {
@@ -89,7 +94,8 @@ func (r objectRequest) job() (edge.Job, error) {
 	if r.Overlay == nil && spec.Overlay != "" || r.Overlay != nil && r.Overlay.Digest != spec.Overlay {
 		return edge.Job{}, errors.New("the overlay is not the one that the transform names")
 	}
-	return edge.Job{Source: r.Source, Spec: spec, Overlay: r.Overlay, Making: r.Making, Best: r.Best}, nil
+	return edge.Job{Source: r.Source, Spec: spec, Overlay: r.Overlay, Making: r.Making, Variants: r.Variants,
+		Best: r.Best}, nil
 }
 
 // statusOf is for people who read traffic; peers go by the verdict.

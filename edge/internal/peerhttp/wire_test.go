@@ -15,6 +15,7 @@ func FuzzObjectRequest(f *testing.F) {
 		`{"source":{},"spec":"f_webp,q_080"}`,
 		`{"source":{},"overlay":{"digest":"00"},"spec":"f_webp,ov_00"}`,
 		`{"source":{},"overlay":{"digest":"01"},"spec":"f_webp,ov_00"}`,
+		`{"source":{},"variants":-1}`,
 		`{"source":null}`,
 		`[[[[`,
 	} {
