@@ -41,8 +41,6 @@ const (
 
 	minMaxBytes = 1 << 20
 
-	// maxReads bounds the reads under way. When a disk hangs, they all do; then every Get is a miss at once.
-	maxReads = 64
 	// batchBytes is about what is written at once.
 	batchBytes = 2 << 20
 	// closeLimit bounds every wait for a store to end: afterwards it is left behind.
@@ -62,9 +60,10 @@ const (
 // Cache implements edge.Disk.
 type Cache struct {
 	Options
-	queue *queue
-	reads chan struct{} // a token per read under way
-	live  atomic.Pointer[store]
+	queue   *queue
+	readers *readers
+	bodies  buffers // of what is lent
+	live    atomic.Pointer[store]
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -115,8 +114,9 @@ func Open(o Options) (*Cache, error) {
 	if o.Dir == "" || o.MaxBytes < minMaxBytes {
 		return nil, fmt.Errorf("disk cache: needs a folder and at least %d bytes, got %q and %d", minMaxBytes, o.Dir, o.MaxBytes)
 	}
-	c := &Cache{Options: o, queue: newQueue(o.QueueEntries, o.QueueBytes), reads: make(chan struct{}, maxReads),
-		closing: make(chan struct{}), done: make(chan struct{})}
+	c := &Cache{Options: o, queue: newQueue(o.QueueEntries, o.QueueBytes), closing: make(chan struct{}),
+		done: make(chan struct{})}
+	c.readers = newReaders(o.ReadTimeout, c.done)
 	opened := make(chan struct{})
 	go c.run(sync.OnceFunc(func() { close(opened) }))
 	select {
@@ -129,56 +129,53 @@ func Open(o Options) (*Cache, error) {
 
 // Get implements edge.Disk. The Object is the caller's own copy, or one that waits to be written.
 func (c *Cache) Get(key edge.Key) (*edge.Object, bool) {
-	obj := c.queue.find(key)
-	if obj == nil {
-		obj = c.read(key)
-	}
-	if obj == nil {
-		c.misses.Add(1)
-		return nil, false
-	}
-	c.hits.Add(1)
-	return obj, true
+	f := c.find(key, nil, maxReads)
+	return f.obj, f.obj != nil
 }
 
-func (c *Cache) read(key edge.Key) *edge.Object {
+// Lend implements edge.Disk. It leaves half of the reads to Get, which is asked once for all who wait for one key.
+func (c *Cache) Lend(key edge.Key) (obj *edge.Object, done func(), ok bool) {
+	f := c.find(key, &c.bodies, maxReads/2)
+	if f.lent == nil {
+		return f.obj, func() {}, f.obj != nil
+	}
+	return f.obj, func() { c.bodies.giveBack(f.lent) }, true
+}
+
+func (c *Cache) find(key edge.Key, lend *buffers, most int32) (f found) {
+	if f.obj = c.queue.find(key); f.obj == nil {
+		f = c.read(key, lend, most)
+	}
+	if f.obj == nil {
+		c.misses.Add(1)
+	} else {
+		c.hits.Add(1)
+	}
+	return f
+}
+
+func (c *Cache) read(key edge.Key, lend *buffers, most int32) (f found) {
 	s := c.store()
 	if s == nil {
-		return nil
+		return found{}
 	}
-	f, ok := c.readInTime(s, key)
+	f, ok := c.readers.get(s, key, lend, most)
 	switch {
 	case !ok:
 		c.slow.Add(1)
 	case f.damaged:
 		c.damaged.Add(1)
 		c.queue.remove(key, f.generation)
-	case f.obj != nil && f.old && c.queue.put(key, f.obj):
+	case f.obj != nil && f.old && c.promote(key, &f):
 		c.promoted.Add(1)
 	}
-	return f.obj
+	return f
 }
 
-// readInTime leaves a read that takes too long behind; it occupies one of maxReads until it ends.
-func (c *Cache) readInTime(s *store, key edge.Key) (f found, ok bool) {
-	select {
-	case c.reads <- struct{}{}:
-	default:
-		return found{}, false
-	}
-	answer := make(chan found, 1)
-	go func() {
-		answer <- s.get(key)
-		<-c.reads
-	}()
-	timer := time.NewTimer(c.ReadTimeout)
-	defer timer.Stop()
-	select {
-	case f := <-answer:
-		return f, true
-	case <-timer.C:
-		return found{}, false
-	}
+// promote has the Object written again, into the newest generation. From then on nobody gets its memory back.
+func (c *Cache) promote(key edge.Key, f *found) bool {
+	f.lent = nil
+	return c.queue.put(key, f.obj)
 }
 
 // Put implements edge.Disk.

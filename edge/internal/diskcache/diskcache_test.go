@@ -94,18 +94,29 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// has counts which of the objects are there, and fails when one is there with other bytes.
+// has counts which of the objects are there, and fails when one is there with other bytes. It takes turns to get and to
+// borrow.
 func has(t testing.TB, c *Cache, from, to, size int) (n int) {
 	t.Helper()
 	for i := from; i < to; i++ {
-		if obj, ok := c.Get(key(i)); ok {
+		obj, done, ok := borrow(c, i)
+		if ok {
 			if !same(obj, object(i, size)) {
 				t.Fatalf("key %d gives another Object", i)
 			}
 			n++
 		}
+		done()
 	}
 	return n
+}
+
+func borrow(c *Cache, i int) (obj *edge.Object, done func(), ok bool) {
+	if i%2 == 0 {
+		obj, ok = c.Get(key(i))
+		return obj, func() {}, ok
+	}
+	return c.Lend(key(i))
 }
 
 func fill(t testing.TB, c *Cache, from, to, size int) {
@@ -236,6 +247,40 @@ func TestHitsAreKept(t *testing.T) {
 	st := c.Stats()
 	if st.Promoted == 0 || st.Promoted > 10 {
 		t.Fatalf("promoted %d times while 16 generations went by, want a few", st.Promoted)
+	}
+}
+
+// What is lent is nobody else's until it is given back, and what was got or is to be written again is not lent on.
+func TestLentMemoryIsUsedAgainOnlyWhenGivenBack(t *testing.T) {
+	const size, entries = 20_000, 300
+	c := open(t, Options{})
+	fill(t, c, 0, entries, size)
+	kept, ok := c.Get(key(0))
+	lent, giveBack, lentOK := c.Lend(key(1))
+	if !ok || !lentOK {
+		t.Fatal("a miss")
+	}
+	for i := range entries {
+		other, done, ok := c.Lend(key(i)) // the oldest of them are promoted
+		if !ok || !same(other, object(i, size)) {
+			t.Fatalf("key %d is lent as another Object", i)
+		}
+		done()
+	}
+	if !same(kept, object(0, size)) || !same(lent, object(1, size)) {
+		t.Fatal("an Object changed while it was in use")
+	}
+	giveBack()
+	settle(t, c)
+	if has(t, c, 0, entries, size) != entries || c.Stats().Promoted == 0 {
+		t.Fatalf("after all was lent, something is missing: %+v", c.Stats())
+	}
+	allocated := testing.AllocsPerRun(100, func() {
+		_, done, _ := c.Lend(key(entries - 1))
+		done()
+	})
+	if allocated > 20 {
+		t.Fatalf("to lend takes %v allocations", allocated)
 	}
 }
 
@@ -485,7 +530,7 @@ func TestDiskThatHangs(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
-			if _, ok := c.Get(key(i % 100)); ok {
+			if _, _, ok := borrow(c, i%100); ok {
 				t.Errorf("key %d was read from a disk that hangs", i)
 			}
 		})
@@ -508,9 +553,11 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			for range 600 {
 				i := rand.IntN(800)
-				if obj, ok := c.Get(key(i)); ok && !same(obj, object(i, 15_000)) {
+				obj, done, ok := borrow(c, i)
+				if ok && !same(obj, object(i, 15_000)) {
 					t.Errorf("key %d gives another Object", i)
 				}
+				done()
 				c.Put(key(i), object(i, 15_000))
 				c.Stats()
 			}
@@ -525,9 +572,9 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	for _, size := range []int{20_000, 200_000} {
+	for _, size := range []int{10_000, 20_000, 100_000} {
 		c := open(b, Options{MaxBytes: 1 << 30})
-		entries := 200_000_000 / size
+		entries := 80_000_000 / size
 		for i := range entries {
 			c.Put(key(i), object(i, size))
 			if i%100 == 0 {
@@ -542,6 +589,17 @@ func BenchmarkGet(b *testing.B) {
 				if _, ok := c.Get(key(i % entries)); !ok {
 					b.Fatal("miss")
 				}
+			}
+		})
+		b.Run(fmt.Sprint("lend/", size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				_, done, ok := c.Lend(key(i % entries))
+				if !ok {
+					b.Fatal("miss")
+				}
+				done()
 			}
 		})
 		b.Run(fmt.Sprint("miss/", size), func(b *testing.B) {

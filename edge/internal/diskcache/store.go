@@ -162,13 +162,15 @@ func (s *store) setGenerations(g generations) {
 // found is what get knows of a key.
 type found struct {
 	obj        *edge.Object // nil: none
+	lent       *[]byte      // the buffer that holds the body, to be given back; nil if the body is the Object's own
 	generation uint64       // where it was, or where something damaged was
 	old        bool         // the generation goes soon
 	damaged    bool
 }
 
-// get searches the generations, newest first. Nearly all that have nothing are ruled out by their filters.
-func (s *store) get(key edge.Key) (f found) {
+// get searches the generations, newest first. Nearly all that have nothing are ruled out by their filters. The body goes
+// into one of the buffers lent, if there are any.
+func (s *store) get(key edge.Key, lend *buffers) (f found) {
 	if !s.inUse.TryRLock() {
 		return found{}
 	}
@@ -183,10 +185,10 @@ func (s *store) get(key edge.Key) (f found) {
 			continue
 		}
 		if err == nil {
-			f.obj, err = decodeEntry(value, key)
+			f.obj, f.lent, err = decodeEntry(value, key, lend)
 			// Pebble gives the error of a value that is kept apart from its key only here, and nil for the value.
 			if closeErr := closer.Close(); closeErr != nil {
-				f.obj, err = nil, closeErr
+				f.obj, f.lent, err = nil, nil, closeErr
 			}
 		}
 		f.generation, f.old = id, ids[0]-id >= promoteAge
