@@ -50,8 +50,8 @@ type Policy struct {
 type Edge struct {
 	Parts
 	hot         hotTable
-	asking      flights // may ask other nodes
-	local       flights // works here; peers join these only, so that two nodes never wait for each other
+	asking      Flights[Key, found] // may ask other nodes
+	local       Flights[Key, found] // works here; peers join these only, so that two nodes never wait for each other
 	inspections inspections
 
 	staleSuffix string // of Cache-Control
@@ -70,7 +70,7 @@ func New(p Parts) *Edge {
 }
 
 // Flights is the number of results that are being looked for or made right now.
-func (e *Edge) Flights() int { return e.asking.count() + e.local.count() }
+func (e *Edge) Flights() int { return e.asking.Count() + e.local.Count() }
 
 // Tier says where an answer came from, nearest first.
 type Tier uint8

@@ -5,41 +5,43 @@ import (
 	"sync"
 )
 
-// flights lets many callers that want one key wait for one piece of work. Unlike x/sync/singleflight, the work has a
-// context of its own that ends when the last waiter has left.
-type flights struct {
+// Flights lets callers that want one thing wait for one piece of work. Unlike x/sync/singleflight, the work has a context
+// of its own, which ends when the last caller has gone: one that leaves takes nothing from the others.
+type Flights[K comparable, V any] struct {
 	mu    sync.Mutex // never held while working
-	byKey map[Key]*flight
+	byKey map[K]*flight[V]
 }
 
-type flight struct {
+type flight[V any] struct {
 	done    chan struct{}
-	waiters int // guarded by flights.mu
 	cancel  context.CancelFunc
-	found
-	err error
+	waiters int // guarded by Flights.mu
+	value   V
+	err     error
 }
 
-// found is an object and where it came from.
-type found struct {
-	obj  *Object
-	tier Tier
-	from Tier // the tier where a peer had it, if it comes from one; else the same
-}
-
-// do gives the result of the flight for key, starting it with work when there is none.
-func (g *flights) do(ctx context.Context, key Key, work func(context.Context) (found, error)) (found, error) {
+// Do gives the result of the flight for key, starting it with work when there is none. A caller whose ctx ends first gets
+// an error of Kind Timeout. work itself stores what it makes, so the flight is findable until that is done.
+func (g *Flights[K, V]) Do(ctx context.Context, key K, work func(context.Context) (V, error)) (V, error) {
 	f := g.join(ctx, key, work)
 	select {
 	case <-f.done:
-		return f.found, f.err
+		return f.value, f.err
 	case <-ctx.Done():
 		g.leave(key, f)
-		return found{}, &Error{Kind: Timeout, Message: "the picture was not ready in time", Err: ctx.Err()}
+		var none V
+		return none, &Error{Kind: Timeout, Message: "the picture was not ready in time", Err: ctx.Err()}
 	}
 }
 
-func (g *flights) join(ctx context.Context, key Key, work func(context.Context) (found, error)) *flight {
+// Count is the number of flights under way.
+func (g *Flights[K, V]) Count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.byKey)
+}
+
+func (g *Flights[K, V]) join(ctx context.Context, key K, work func(context.Context) (V, error)) *flight[V] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if f := g.byKey[key]; f != nil {
@@ -47,46 +49,37 @@ func (g *flights) join(ctx context.Context, key Key, work func(context.Context) 
 		return f
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{done: make(chan struct{}), waiters: 1, cancel: cancel}
+	f := &flight[V]{done: make(chan struct{}), cancel: cancel, waiters: 1}
 	if g.byKey == nil {
-		g.byKey = make(map[Key]*flight)
+		g.byKey = make(map[K]*flight[V])
 	}
 	g.byKey[key] = f
 	go g.run(own, key, f, work)
 	return f
 }
 
-// run works and publishes. work itself stores the result, so the flight is findable until that is done.
-func (g *flights) run(ctx context.Context, key Key, f *flight, work func(context.Context) (found, error)) {
+func (g *Flights[K, V]) run(ctx context.Context, key K, f *flight[V], work func(context.Context) (V, error)) {
 	defer f.cancel()
-	f.found, f.err = work(ctx)
-	g.forget(key, f)
+	f.value, f.err = work(ctx)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forgetLocked(key, f)
 	close(f.done)
 }
 
-func (g *flights) count() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.byKey)
-}
-
 // leave ends the work when nobody waits for it any more; a later caller starts anew.
-func (g *flights) leave(key Key, f *flight) {
+func (g *Flights[K, V]) leave(key K, f *flight[V]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f.waiters--
-	if f.waiters > 0 {
+	if f.waiters--; f.waiters > 0 {
 		return
 	}
 	f.cancel()
-	if g.byKey[key] == f {
-		delete(g.byKey, key)
-	}
+	g.forgetLocked(key, f)
 }
 
-func (g *flights) forget(key Key, f *flight) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// forgetLocked leaves a newer flight of the same key alone.
+func (g *Flights[K, V]) forgetLocked(key K, f *flight[V]) {
 	if g.byKey[key] == f {
 		delete(g.byKey, key)
 	}

@@ -160,6 +160,13 @@ func acceptOf(h *fasthttp.RequestHeader) transform.Accept {
 // unsafeString views bytes as text without a copy. The text must not outlive the bytes.
 func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
+// found is an Object and where it came from.
+type found struct {
+	obj  *Object
+	tier Tier
+	from Tier // the tier where a peer had it, if it comes from one; else the same
+}
+
 // find gives the job's result from wherever it is nearest. A client that may cause no work still gets what there is.
 func (e *Edge) find(ctx context.Context, r *answer, job Job) (found, error) {
 	key := job.Key()
@@ -167,7 +174,7 @@ func (e *Edge) find(ctx context.Context, r *answer, job Job) (found, error) {
 		return found{obj, TierMemory, TierMemory}, nil
 	}
 	refusal := r.buy(&job)
-	got, err := e.asking.do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fetch(ctx, key, job) })
+	got, err := e.asking.Do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fetch(ctx, key, job) })
 	if err != nil {
 		if job.Making == MakeNothing && KindOf(err) == Limited {
 			err = refusal
@@ -240,7 +247,7 @@ func (e *Edge) own(ctx context.Context, key Key, job Job) (found, error) {
 		e.again(key, job, obj)
 		return found{obj, TierMemory, TierMemory}, nil
 	}
-	return e.local.do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fill(ctx, key, job) })
+	return e.local.Do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fill(ctx, key, job) })
 }
 
 // fill reads the result from disk, or makes it and keeps it.

@@ -104,7 +104,7 @@ func (e *Edge) colourOf(src *wire.Source) (string, error) {
 	if obj, ok := e.Memory.Get(key); ok {
 		return dominant(obj)
 	}
-	got, err := e.asking.do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fetch(ctx, key, job) })
+	got, err := e.asking.Do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fetch(ctx, key, job) })
 	if err != nil {
 		return "", err
 	}

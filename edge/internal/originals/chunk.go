@@ -34,7 +34,7 @@ func (s *Store) OwnerChunk(ctx context.Context, src *wire.Source, i int) ([]byte
 
 type chunkSource func(context.Context, *wire.Source, int) ([]byte, error)
 
-func (s *Store) chunk(ctx context.Context, src *wire.Source, i int, group *flights[chunkKey, []byte],
+func (s *Store) chunk(ctx context.Context, src *wire.Source, i int, group *edge.Flights[chunkKey, []byte],
 	from chunkSource) ([]byte, error) {
 	if err := checkSource(src); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (s *Store) chunk(ctx context.Context, src *wire.Source, i int, group *fligh
 	if chunk := s.chunks.get(key); chunk != nil {
 		return chunk, nil
 	}
-	return group.do(ctx, key, func(ctx context.Context) ([]byte, error) {
+	return group.Do(ctx, key, func(ctx context.Context) ([]byte, error) {
 		chunk, err := from(ctx, src, i)
 		if err == nil {
 			s.chunks.put(key, chunk)
@@ -99,7 +99,7 @@ func (s *Store) asOwner(ctx context.Context, src *wire.Source, i int) ([]byte, e
 
 // local gives the chunk from the file on the shelf, if there is one and it is sound.
 func (s *Store) local(src *wire.Source, i int) []byte {
-	f, entry := s.shelf.open(src.Digest)
+	f, entry := s.shelf.Open(src.Digest)
 	if f == nil {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 // download streams the blob from the origin to a file that gets its name only when size and digest are right. It is
 // not synced: after a crash its bytes are hashed again before use.
 func (s *Store) download(ctx context.Context, src *wire.Source) error {
-	temp, err := os.CreateTemp(s.Dir, tempPrefix)
+	temp, err := s.shelf.Temp()
 	if err != nil {
 		return s.notStored(err)
 	}
@@ -31,7 +31,7 @@ func (s *Store) download(ctx context.Context, src *wire.Source) error {
 	if err := s.receive(temp, body, src); err != nil {
 		return err
 	}
-	if err := s.shelf.take(src.Digest, temp.Name(), src.Bytes); err != nil {
+	if err := s.shelf.Take(src.Digest, src.Digest, temp.Name(), src.Bytes); err != nil {
 		return s.notStored(err)
 	}
 	return nil
@@ -42,7 +42,7 @@ var errStorage = errors.New("disk of the originals")
 
 // notStored also makes room: the disk may be fuller than the budget knows, and would stay so.
 func (s *Store) notStored(err error) error {
-	s.shelf.shrink()
+	s.shelf.Shrink()
 	return unavailable("the original cannot be stored", fmt.Errorf("%w: %w", errStorage, err))
 }
 

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/shelf"
 	"github.com/pictor/pictor/shared/wire"
 )
 
@@ -35,12 +37,12 @@ const (
 // Store implements edge.Originals.
 type Store struct {
 	Options
-	shelf  *shelf
+	shelf  *shelf.Shelf // checked files are those that were hashed in this run
 	chunks *chunkCache
 
-	downloads flights[string, struct{}]
-	asking    flights[chunkKey, []byte] // may ask peers
-	own       flights[chunkKey, []byte] // may not; peers join only these, so that two nodes never wait for each other
+	downloads edge.Flights[string, struct{}]
+	asking    edge.Flights[chunkKey, []byte] // may ask peers
+	own       edge.Flights[chunkKey, []byte] // may not; peers join only these, so that two nodes never wait for each other
 
 	fetches, fetchedBytes, corrupt, peerChunks, peerFailures atomic.Int64
 }
@@ -70,20 +72,20 @@ func Open(o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	shelf, err := openShelf(o.Dir, o.MaxBytes)
+	files, err := shelf.Open(shelf.Options{Dir: o.Dir, MaxBytes: o.MaxBytes, Key: keyOf})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open originals: %w", err)
 	}
 	chunks, err := newChunkCache(o.ChunkBytes)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Options: o, shelf: shelf, chunks: chunks}, nil
+	return &Store{Options: o, shelf: files, chunks: chunks}, nil
 }
 
 // Stats gives a snapshot.
 func (s *Store) Stats() Stats {
-	files, bytes := s.shelf.size()
+	files, bytes := s.shelf.Size()
 	return Stats{
 		Files:         int64(files),
 		Bytes:         bytes,
@@ -105,13 +107,13 @@ func (s *Store) File(ctx context.Context, src *wire.Source) (*os.File, error) {
 		return nil, err
 	}
 	for range openAttempts {
-		if f, entry := s.shelf.open(src.Digest); f != nil {
-			if entry.verified.Load() {
+		if f, entry := s.shelf.Open(src.Digest); f != nil {
+			if entry.Checked.Load() {
 				return f, nil
 			}
 			f.Close()
 		}
-		_, err := s.downloads.do(ctx, src.Digest, func(ctx context.Context) (struct{}, error) {
+		_, err := s.downloads.Do(ctx, src.Digest, func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, s.ensure(ctx, src)
 		})
 		if err != nil {
@@ -124,17 +126,17 @@ func (s *Store) File(ctx context.Context, src *wire.Source) (*os.File, error) {
 
 // ensure leaves a checked file on the shelf.
 func (s *Store) ensure(ctx context.Context, src *wire.Source) error {
-	f, entry := s.shelf.open(src.Digest)
+	f, entry := s.shelf.Open(src.Digest)
 	if f == nil {
 		return s.download(ctx, src)
 	}
 	defer f.Close()
-	if entry.verified.Load() {
+	if entry.Checked.Load() {
 		return nil
 	}
 	err := checkFile(ctx, f, src)
 	if err == nil {
-		entry.verified.Store(true)
+		entry.Checked.Store(true)
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -145,10 +147,17 @@ func (s *Store) ensure(ctx context.Context, src *wire.Source) error {
 }
 
 // discard removes a file that is not what its name says.
-func (s *Store) discard(digest string, entry *file, reason error) {
+func (s *Store) discard(digest string, entry *shelf.File, reason error) {
 	s.corrupt.Add(1)
 	s.Log.Warn("original on disk is damaged, fetching it again", "digest", digest, "err", reason)
-	s.shelf.drop(digest, entry)
+	s.shelf.Discard(digest, entry)
+}
+
+// keyOf: files are named by their digest.
+func keyOf(name string) (string, bool) { return name, isDigest(name) }
+
+func isDigest(name string) bool {
+	return len(name) == 64 && strings.Trim(name, "0123456789abcdef") == ""
 }
 
 // checkSource refuses what can only come from a confused peer: the digest becomes a file name, the sizes become

@@ -1,10 +1,12 @@
 // Package rungs keeps reduced copies of large sources, from which further variants are made at a fraction of the cost:
 // as plain pixels in memory for the burst in which a page asks for its variants, and as files for later. All of it is
-// a cache. Rungs are found by the digest of the source, so nobody reaches those of a picture that is gone.
+// a cache. Rungs are found by the digest of the source, so nobody reaches those of a picture that is gone; Drop sees to it
+// that nothing is left of them.
 package rungs
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,6 +16,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/pictor/pictor/edge/internal/shelf"
 )
 
 // Size of a rung in pixels, as its source is stored: before the orientation tag is applied.
@@ -38,7 +42,9 @@ type Options struct {
 	MemoryBytes int64         // budget of plain pixels, 64 MiB by default
 	DiskBytes   int64         // budget of files, 512 MiB by default
 	Life        time.Duration // of plain pixels after their last use, 10 s by default
-	Log         *slog.Logger
+	// Gone reports whether nothing may be kept of a source any more; who makes it so calls Drop afterwards. Nil is never.
+	Gone func(digest string) bool
+	Log  *slog.Logger
 }
 
 const (
@@ -57,7 +63,7 @@ const (
 // Store keeps rungs. It is safe for concurrent use.
 type Store struct {
 	Options
-	shelf *shelf // nil without a folder
+	shelf *shelf.Shelf // nil without a folder
 
 	mu     sync.Mutex
 	pixels *simplelru.LRU[string, []*pixels]
@@ -85,6 +91,9 @@ func Open(o Options) (*Store, error) {
 	o.MemoryBytes = cmp.Or(o.MemoryBytes, defaultMemoryBytes)
 	o.DiskBytes = cmp.Or(o.DiskBytes, defaultDiskBytes)
 	o.Life = cmp.Or(o.Life, defaultLife)
+	if o.Gone == nil {
+		o.Gone = func(string) bool { return false }
+	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -94,8 +103,9 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{Options: o, pixels: lru}
 	if o.Dir != "" {
-		if s.shelf, err = openShelf(o.Dir, o.DiskBytes); err != nil {
-			return nil, err
+		s.shelf, err = shelf.Open(shelf.Options{Dir: o.Dir, MaxBytes: o.DiskBytes, Key: keyOf, Gone: o.Gone})
+		if err != nil {
+			return nil, fmt.Errorf("open rungs: %w", err)
 		}
 	}
 	return s, nil
@@ -106,7 +116,7 @@ func Open(o Options) (*Store, error) {
 func (s *Store) Find(digest string, want Size) *Rung {
 	r := s.findPixels(digest, want)
 	if r == nil && s.shelf != nil {
-		r = s.shelf.find(digest, want)
+		r = s.findFile(digest, want)
 	}
 	if r == nil {
 		s.misses.Add(1)
@@ -137,9 +147,13 @@ func (s *Store) findPixels(digest string, want Size) *Rung {
 
 // Hold takes pixels in, and their file with them; what must go to make room is the least recently used.
 func (s *Store) Hold(digest string, r Rung) {
-	s.held.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.Gone(digest) {
+		r.File.Close()
+		return
+	}
+	s.held.Add(1)
 	all, _ := s.pixels.Get(digest)
 	all = append(slices.Clone(all), &pixels{r, time.Now()})
 	slices.SortFunc(all, func(a, b *pixels) int { return cmp.Compare(a.Bytes, b.Bytes) })
@@ -184,7 +198,11 @@ func (s *Store) Keep(digest string, size Size, jpeg []byte) {
 	if s.shelf == nil {
 		return
 	}
-	if err := s.shelf.keep(digest, size, jpeg); err != nil {
+	err := s.keepFile(digest, size, jpeg)
+	if errors.Is(err, shelf.ErrGone) {
+		return
+	}
+	if err != nil {
 		s.Log.Warn("rung is not kept", "digest", digest, "err", err)
 		return
 	}
@@ -192,7 +210,7 @@ func (s *Store) Keep(digest string, size Size, jpeg []byte) {
 }
 
 // OnDisk reports whether there is a file for the source already.
-func (s *Store) OnDisk(digest string) bool { return s.shelf == nil || s.shelf.has(digest) }
+func (s *Store) OnDisk(digest string) bool { return s.shelf == nil || s.shelf.Has(digest) }
 
 // Drop forgets the rungs of a source: the source is gone, or one of them turned out bad.
 func (s *Store) Drop(digest string) {
@@ -200,7 +218,7 @@ func (s *Store) Drop(digest string) {
 	s.forgetLocked(digest)
 	s.mu.Unlock()
 	if s.shelf != nil {
-		s.shelf.drop(digest)
+		s.shelf.Drop(digest)
 	}
 }
 
@@ -211,7 +229,7 @@ func (s *Store) Stats() Stats {
 	st.MemoryBytes = s.bytes
 	s.mu.Unlock()
 	if s.shelf != nil {
-		st.DiskBytes = s.shelf.size()
+		_, st.DiskBytes = s.shelf.Size()
 	}
 	return st
 }

@@ -132,7 +132,7 @@ func TestFilesOutliveTheProgram(t *testing.T) {
 	}
 	s.Keep(digest(2), rungs.Size{Width: 100, Height: 100}, bytes.Repeat([]byte("C"), 1000)) // takes the place of another
 	s.Close()
-	for name, content := range map[string]string{"half.jpg.tmp": "x", "notes.txt": "not ours", digest(9) + "-10x10-zz.jpg": "odd"} {
+	for name, content := range map[string]string{"tmp-half": "x", "notes.txt": "not ours", digest(9) + "-10x10-zz.jpg": "odd"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func TestFilesOutliveTheProgram(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "notes.txt")); err != nil {
 		t.Errorf("a file that is not ours is gone: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "half.jpg.tmp")); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "tmp-half")); err == nil {
 		t.Error("a file cut off by a crash is still there")
 	}
 }
