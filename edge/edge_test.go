@@ -237,12 +237,16 @@ func (f ringFunc) Owners(digest string) []edge.Peer { return f(digest) }
 type limiter struct {
 	noMiss, noView, noVariant error
 	misses, views, variants   atomic.Int64
+	bound                     atomic.Int64 // of variants, that the last job brought
 }
 
-func (l *limiter) Miss(netip.Addr) error  { return count(&l.misses, l.noMiss) }
-func (l *limiter) Unmiss(netip.Addr)      { l.misses.Add(-1) }
-func (l *limiter) View(netip.Addr) error  { return count(&l.views, l.noView) }
-func (l *limiter) Variant(edge.Job) error { return count(&l.variants, l.noVariant) }
+func (l *limiter) Miss(netip.Addr) error { return count(&l.misses, l.noMiss) }
+func (l *limiter) Unmiss(netip.Addr)     { l.misses.Add(-1) }
+func (l *limiter) View(netip.Addr) error { return count(&l.views, l.noView) }
+func (l *limiter) Variant(job edge.Job) error {
+	l.bound.Store(int64(job.Variants))
+	return count(&l.variants, l.noVariant)
+}
 
 func count(n *atomic.Int64, err error) error {
 	if err == nil {
