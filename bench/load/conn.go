@@ -20,6 +20,7 @@ type conn struct {
 	fd     int
 	busy   bool          // a request is in flight
 	due    time.Duration // of the request in flight, or the last
+	freed  time.Duration // open loop: when the last request was done with
 	head   []byte        // of the answer, while it is not complete; seldom used
 	left   int64         // bytes of the body that are to come
 	inBody bool

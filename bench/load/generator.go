@@ -1,13 +1,13 @@
 package load
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"runtime"
 	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
@@ -24,7 +24,8 @@ type generator struct {
 
 	start      time.Time // of everything; times below are durations since
 	hist       *hdrhistogram.Histogram
-	served     int64 // in the warm-up too
+	late       *hdrhistogram.Histogram // see Result.Late
+	served     int64                   // in the warm-up too
 	answers    int64
 	bytes      int64
 	errors     int64
@@ -35,8 +36,10 @@ type generator struct {
 	busyFrom   time.Duration // processor time when measuring began
 }
 
-// longestLatency is what the histogram can hold.
+// longestLatency is what a histogram can hold.
 const longestLatency = 2 * time.Minute
+
+func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(100, int64(longestLatency), 3) }
 
 func newGenerator(p Plan) (*generator, error) {
 	runtime.LockOSThread() // for processor time, and because the loops below do not yield
@@ -49,7 +52,7 @@ func newGenerator(p Plan) (*generator, error) {
 		return nil, fmt.Errorf("load: %w", err)
 	}
 	g := &generator{plan: p, epoll: epoll, conns: map[int32]*conn{}, buf: make([]byte, readBytes),
-		hist: hdrhistogram.New(100, int64(longestLatency), 3), start: time.Now()}
+		hist: newHistogram(), late: newHistogram(), start: time.Now()}
 	g.addr.Port = addr.Port
 	copy(g.addr.Addr[:], addr.IP.To4())
 	for range p.Conns {
@@ -115,11 +118,11 @@ func (g *generator) replace(c *conn, why error) (*conn, error) {
 
 // wait calls ready for each connection that was answered completely, and for each that failed, within timeoutMS.
 func (g *generator) wait(events []unix.EpollEvent, timeoutMS int, ready func(*conn, error) error) error {
-	n, err := unix.EpollWait(g.epoll, events, timeoutMS)
-	if err != nil && !errors.Is(err, unix.EINTR) {
+	n, err := epollWait(g.epoll, events, timeoutMS)
+	if err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
-	for i := range max(n, 0) {
+	for i := range n {
 		c := g.conns[events[i].Fd]
 		if c == nil {
 			continue // replaced while this batch was handled
@@ -137,23 +140,39 @@ func (g *generator) wait(events []unix.EpollEvent, timeoutMS int, ready func(*co
 	return nil
 }
 
+func epollWait(epoll int, events []unix.EpollEvent, timeoutMS int) (int, error) {
+	if timeoutMS != 0 {
+		n, err := unix.EpollWait(epoll, events, timeoutMS)
+		if err == unix.EINTR {
+			return 0, nil
+		}
+		return n, err
+	}
+	// Raw, because it does not block: the scheduler would take a thread that calls often for one that waits.
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
 // count adds a measured answer.
 func (g *generator) count(c *conn, now time.Duration) {
 	g.answers++
 	g.bytes += c.length
 	g.lastAt = now
-	g.record(now - c.due)
+	record(g.hist, now-c.due)
 }
 
-func (g *generator) record(latency time.Duration) {
-	if err := g.hist.RecordValue(int64(min(latency, longestLatency))); err != nil {
+func record(h *hdrhistogram.Histogram, latency time.Duration) {
+	if err := h.RecordValue(int64(min(latency, longestLatency))); err != nil {
 		panic(err) // only values beyond its range are refused
 	}
 }
 
 func (g *generator) result() *Result {
 	r := &Result{Answers: g.answers, Served: g.served, Bytes: g.bytes, Elapsed: g.lastAt - g.firstAt, Errors: g.errors,
-		Unanswered: g.unanswered, Latency: summary(g.hist)}
+		Unanswered: g.unanswered, Latency: summary(g.hist), Late: summary(g.late)}
 	if g.firstError != nil {
 		r.FirstError = g.firstError.Error()
 	}

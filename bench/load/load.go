@@ -36,6 +36,10 @@ type Result struct {
 	Unanswered int64         // open loop: due in time, but not answered soon after the end; their latency is a lower bound
 	Busy       time.Duration // processor time that the generator took; in an open loop it never rests
 	Latency    Latency
+	// Late is the generator's own part in Latency, open loop only: how long requests that were due, and had a free
+	// connection, waited to be sent. Answers wait as long to be seen.
+	Late     Latency
+	Realtime bool // the generator ran before everything else on its core
 }
 
 // Rate is answers per second.

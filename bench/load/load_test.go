@@ -114,6 +114,32 @@ func TestOpenLoopCountsFromWhenARequestWasDue(t *testing.T) {
 	if r.Latency.Max < stall*8/10 {
 		t.Errorf("the longest latency is %s", r.Latency.Max)
 	}
+	if r.Late.P50 > stall/20 {
+		t.Errorf("half of the requests were %s late by the generator: it takes the server's stall for its own", r.Late.P50)
+	}
+}
+
+// Four requests are a second overdue and have connections that were free all the time: the generator was late. The
+// others wait for connections, which is the server's doing.
+func TestLatenessIsTheGeneratorsOwn(t *testing.T) {
+	address, _ := serve(t, func(net.Conn, int64) {})
+	g, err := newGenerator(plan(address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	const ago = -time.Second
+	o := &openLoop{generator: g, arrivals: newArrivals(1e6, 1, ago), idle: g.all(), from: ago}
+	for _, c := range o.idle {
+		c.freed = ago
+	}
+	o.arrivals.advance(ago + time.Millisecond)
+	if err := o.sendDue(); err != nil {
+		t.Fatal(err)
+	}
+	if late := g.result().Late; g.late.TotalCount() != 4 || late.P50 < -ago*99/100 {
+		t.Errorf("%d requests were sent late, half of them by %s", g.late.TotalCount(), late.P50)
+	}
 }
 
 // expectedArrivals is how many requests a plan without warm-up makes due; the beginning of the run does not matter.

@@ -11,6 +11,9 @@ import (
 // would count as the server's latency.
 const openTickMS = 0
 
+// openBatch is how many answers are read before the clock is looked at again: what is due must not wait for all of them.
+const openBatch = 8
+
 // openLoop sends requests when they are due, or as soon after that as a connection is free.
 type openLoop struct {
 	*generator
@@ -23,11 +26,13 @@ func (g *generator) open() error {
 	from := g.now() + g.plan.Warmup
 	o := &openLoop{generator: g, arrivals: newArrivals(g.plan.Rate, g.plan.Seed, g.now()), idle: g.all(),
 		from: from, to: from + g.plan.Duration}
-	if err := g.begin(from); err != nil {
-		return err
-	}
-	events := make([]unix.EpollEvent, g.plan.Conns)
+	events := make([]unix.EpollEvent, openBatch)
 	for now := g.now(); now < o.to+unansweredWait; now = g.now() {
+		if g.firstAt == 0 && now >= o.from {
+			if err := g.begin(o.from); err != nil {
+				return err
+			}
+		}
 		o.arrivals.advance(min(now, o.to))
 		if err := o.sendDue(); err != nil {
 			return err
@@ -45,9 +50,12 @@ func (g *generator) open() error {
 
 func (o *openLoop) sendDue() error {
 	for len(o.idle) > 0 && o.arrivals.waiting() > 0 {
-		c := o.idle[0]
+		c, due := o.idle[0], o.arrivals.next()
 		o.idle = o.idle[1:]
-		if err := o.send(c, o.arrivals.next()); err != nil {
+		if due >= o.from {
+			record(o.late, o.now()-max(due, c.freed))
+		}
+		if err := o.send(c, due); err != nil {
 			if err := o.take(c, err); err != nil {
 				return err
 			}
@@ -67,13 +75,14 @@ func (o *openLoop) take(c *conn, err error) error {
 	case err == nil && measured:
 		o.count(c, o.now())
 	case err != nil && measured:
-		o.record(o.now() - c.due)
+		record(o.hist, o.now()-c.due)
 	}
 	if err != nil {
 		if c, err = o.replace(c, err); err != nil {
 			return err
 		}
 	}
+	c.freed = o.now()
 	o.idle = append(o.idle, c)
 	return nil
 }
@@ -97,5 +106,5 @@ func (o *openLoop) abandon(due, now time.Duration) {
 		return
 	}
 	o.unanswered++
-	o.record(now - due)
+	record(o.hist, now-due)
 }

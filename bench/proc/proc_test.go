@@ -3,9 +3,11 @@ package proc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -94,6 +96,66 @@ func wantCore(t *testing.T, pid, core int) {
 	}
 	if set.Count() != 1 || !set.IsSet(core) {
 		t.Errorf("process %d is bound to %d cores, not to %d", pid, set.Count(), core)
+	}
+}
+
+func TestFavour(t *testing.T) {
+	p := start(t, "sleep 60 & wait", -1)
+	child := childOf(t, p)
+	if err := Favour(p.Pid); errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+		t.Skip("this user may not take a better priority")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{p.Pid, child} {
+		if got, err := unix.Getpriority(unix.PRIO_PROCESS, pid); err != nil || 20-got != Favourite { // the call gives 20 less nice
+			t.Errorf("process %d has nice %d, %v", pid, 20-got, err)
+		}
+	}
+}
+
+func TestRealtimeIsOfTheThreadAlone(t *testing.T) {
+	errs := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		errs <- Realtime()
+		attr, err := unix.SchedGetAttr(0, 0)
+		if err == nil && attr.Policy != unix.SCHED_FIFO {
+			err = fmt.Errorf("the policy is %d", attr.Policy)
+		}
+		errs <- err
+	}()
+	if err := <-errs; errors.Is(err, unix.EPERM) {
+		t.Skip("this user may not take real-time priority")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-errs; err != nil {
+		t.Error(err)
+	}
+	if attr, err := unix.SchedGetAttr(os.Getpid(), 0); err != nil || attr.Policy != unix.SCHED_NORMAL {
+		t.Errorf("the first thread has %+v, %v", attr, err)
+	}
+}
+
+func TestIdleTime(t *testing.T) {
+	const stat = "cpu  9 9 9 9 9 9\ncpu1 1 2 3 400 5 6 7\ncpu10 1 2 3 4 5 6\ncpu11 1 2 3 x 5\ncpu12 1 2 3\n"
+	for cpu, want := range map[int]time.Duration{1: 4050 * time.Millisecond, 10: 90 * time.Millisecond} {
+		if got, err := parseIdle([]byte(stat), cpu); err != nil || got != want {
+			t.Errorf("core %d: %s, %v", cpu, got, err)
+		}
+	}
+	for _, cpu := range []int{0, 11, 12} {
+		if got, err := parseIdle([]byte(stat), cpu); err == nil {
+			t.Errorf("core %d: %s", cpu, got)
+		}
+	}
+	cores, err := Cores()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if idle, err := IdleTime(cores[0]); err != nil || idle <= 0 {
+		t.Errorf("%s, %v", idle, err)
 	}
 }
 

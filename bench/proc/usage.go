@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,6 +30,11 @@ func Cores() ([]int, error) {
 
 // Pin binds a process that runs already, with all its threads and children, to one core.
 func Pin(pid, cpu int) error {
+	return eachThread(pid, func(tid int) error { return setAffinity(tid, cpu) })
+}
+
+// eachThread does something to all threads of a process and its descendants; threads end as they like.
+func eachThread(pid int, do func(tid int) error) error {
 	for _, pid := range Tree(pid) {
 		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 		if err != nil {
@@ -39,7 +45,7 @@ func Pin(pid, cpu int) error {
 			if err != nil {
 				return err
 			}
-			if err := setAffinity(tid, cpu); err != nil && err != unix.ESRCH { // threads end as they like
+			if err := do(tid); err != nil && !errors.Is(err, unix.ESRCH) {
 				return err
 			}
 		}
@@ -117,6 +123,32 @@ func parseStat(text []byte) (time.Duration, error) {
 		ticks += time.Duration(n)
 	}
 	return ticks * clockTick, nil
+}
+
+// IdleTime is how long a core has had nothing to do since the machine was started, with a resolution of 10 ms.
+func IdleTime(cpu int) (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	return parseIdle(text, cpu)
+}
+
+// parseIdle adds idle and iowait of the line «cpu1 user nice system idle iowait …» of /proc/stat.
+func parseIdle(text []byte, cpu int) (time.Duration, error) {
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) < 6 || fields[0] != fmt.Sprintf("cpu%d", cpu) {
+			continue
+		}
+		idle, err := strconv.ParseInt(fields[4], 10, 64)
+		waiting, errWaiting := strconv.ParseInt(fields[5], 10, 64)
+		if err := errors.Join(err, errWaiting); err != nil {
+			return 0, fmt.Errorf("read idle time: %w", err)
+		}
+		return time.Duration(idle+waiting) * clockTick, nil
+	}
+	return 0, fmt.Errorf("read idle time: no core %d", cpu)
 }
 
 // Memory is the resident size of a process in bytes, and with its descendants; what several share counts once in all.

@@ -55,6 +55,11 @@ type hits struct {
 	answers  map[string]peers.Answer // by case
 	servers  []*hitServer
 	stops    []func()
+
+	unfavoured error // why servers have no more than ordinary priority, or nil
+	opened     int   // open loops
+	disturbed  int   // of these, by others
+	ordinary   bool  // the generator was not allowed real-time priority
 }
 
 // Hits measures answers from memory, closed loop: rate, processor time, and how busy both sides are.
@@ -83,7 +88,16 @@ func Hits(ctx context.Context, b *Bench) error {
 	b.Notes = append(b.Notes, fmt.Sprintf("Hits: %d keep-alive connections, closed loop, every server on core %d alone, the "+
 		"load generator on core %d. All bodies are JPEG. fasthttp and net/http answer the edge's bytes and header "+
 		"lines from a table; nginx reads files; nginx cache and Varnish asked the fasthttp handler once.", hitConns, b.Server, b.Load))
+	b.Notes = append(b.Notes, h.priorities())
 	return ctx.Err()
+}
+
+// priorities tells what keeps other programs out of the measurements.
+func (h *hits) priorities() string {
+	if h.unfavoured != nil {
+		return fmt.Sprintf("Servers have ordinary priority (%v): what else runs on the machine shows in the figures.", h.unfavoured)
+	}
+	return fmt.Sprintf("All servers run at nice %d alike, so that other programs get little of their core.", proc.Favourite)
 }
 
 // hitPasses is how many short measurements of everything make a round: the shorter they are, the more alike is the
@@ -207,6 +221,9 @@ func (h *hits) add(name string, cases []string, s *peers.Server) {
 			server.etag = a.Get("Etag")
 		}
 	}
+	if err := proc.Favour(s.Pid); err != nil {
+		h.unfavoured = err
+	}
 	h.servers = append(h.servers, server)
 }
 
@@ -248,11 +265,7 @@ func (h *hits) timed(ctx context.Context, plan load.Plan, s *hitServer) (*load.R
 }
 
 func (h *hits) plan(c string, s *hitServer) load.Plan {
-	p := load.Plan{Address: s.address, Status: http.StatusOK, Conns: hitConns, Warmup: 200 * time.Millisecond,
-		Duration: time.Second}
-	if h.Quick {
-		p.Warmup, p.Duration = 50*time.Millisecond, 250*time.Millisecond
-	}
+	p := load.Plan{Address: s.address, Status: http.StatusOK, Conns: hitConns, Warmup: h.pace().hitWarmup, Duration: h.pace().hit}
 	if c == hit304 {
 		p.Status = http.StatusNotModified
 		p.Requests = [][]byte{load.Request(s.address, h.answers[hit10k].Target, "If-None-Match: "+s.etag)}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pictor/pictor/bench/load"
+	"github.com/pictor/pictor/bench/proc"
 	"github.com/pictor/pictor/bench/report"
 )
 
@@ -28,11 +30,8 @@ func latencyCase(level int) string { return fmt.Sprintf("%d %%", level) }
 
 // latencies asks for 10 KB at given rates, whatever the server does, and takes the time from when each answer was due.
 func (h *hits) latencies(ctx context.Context) {
-	rounds := min(h.Rounds, 3) // of many levels each
-	if h.Quick {
-		rounds = 1
-	}
-	for round := range rounds {
+	h.Tables = append(h.Tables, h.latencyTable("p50"), h.latencyTable("p99"), h.latencyTable("p99.9"), h.latenessTable())
+	h.rounds(func(round int, _ *rand.Rand) {
 		order := rand.New(rand.NewPCG(h.Seed, 1000+uint64(round)))
 		for _, s := range shuffled(order, h.servers) {
 			if !slices.Contains(latencyPeers, s.name) || ctx.Err() != nil {
@@ -42,35 +41,100 @@ func (h *hits) latencies(ctx context.Context) {
 				h.Fail("latency", s.name, err)
 			}
 		}
-		h.say("latencies: round %d of %d", round+1, rounds)
-	}
-	h.Tables = append(h.Tables, h.latencyTable("p50"), h.latencyTable("p99"), h.latencyTable("p99.9"))
+		h.say("latencies: round %d of %d", round+1, h.Rounds)
+	})
 	h.Plots = append(h.Plots, h.latencyPlot())
+	h.Checks = append(h.Checks, fmt.Sprintf("Latencies: %d of %d measurements were disturbed, when made a second time too: the generator had less "+
+		"than %.0f %% of its core, or others had more than %.0f %% of the server's.", h.disturbed, h.opened, 100*generatorShare, 100*othersShare))
 	h.Notes = append(h.Notes, fmt.Sprintf("Latencies: open loop over %d connections, requests for 10 KB at random times (Poisson) at "+
 		"shares of the server's own rate in a closed loop just before; a latency counts from the time a request was due. Above "+
-		"100 %% it grows for as long as the measurement lasts.", latencyConns))
+		"100 %% it grows for as long as the measurement lasts, %s. %s", latencyConns, h.pace().latency, h.generator()))
+}
+
+// generator tells what keeps other programs away from the generator.
+func (h *hits) generator() string {
+	if h.ordinary {
+		return "The generator was not allowed real-time priority and may have waited for other programs, see its own part."
+	}
+	return "The generator has real-time priority and collects no garbage."
 }
 
 func (h *hits) latency(ctx context.Context, round int, order *rand.Rand, s *hitServer) error {
-	plan := h.plan(hit10k, s)
-	plan.Duration *= 3
-	closed, err := h.load(ctx, plan)
+	closed, err := h.load(ctx, h.plan(hit10k, s))
 	if err != nil {
 		return fmt.Errorf("capacity: %w", err)
 	}
-	plan.Conns = latencyConns
+	plan := h.plan(hit10k, s)
+	plan.Conns, plan.Warmup, plan.Duration = latencyConns, h.pace().latencyWarmup, h.pace().latency
 	for _, level := range shuffled(order, h.latencyLevels()) {
 		plan.Rate, plan.Seed = closed.Rate()*float64(level)/100, order.Uint64()
-		r, err := h.load(ctx, plan)
+		r, err := h.undisturbed(ctx, plan, s)
 		if err != nil {
 			return fmt.Errorf("%d %%: %w", level, err)
 		}
 		for metric, value := range map[string]time.Duration{"p50": r.Latency.P50, "p90": r.Latency.P90, "p99": r.Latency.P99,
-			"p99.9": r.Latency.P999, "max": r.Latency.Max} {
+			"p99.9": r.Latency.P999, "max": r.Latency.Max, "late p99": r.Late.P99, "late max": r.Late.Max} {
 			h.Figures.Add(report.Key{Scenario: "latency", Case: latencyCase(level), Peer: s.name, Metric: metric}, round, milliseconds(value))
 		}
 	}
 	return nil
+}
+
+// A measurement in which the generator had less of its core, or others had more of the server's, is made again. What it
+// measured does not matter for that.
+const (
+	latencyTries   = 2
+	generatorShare = 0.98
+	othersShare    = 0.05
+)
+
+// undisturbed carries out an open loop until nobody disturbed it, or for the last time.
+func (h *hits) undisturbed(ctx context.Context, plan load.Plan, s *hitServer) (*load.Result, error) {
+	h.opened++
+	for try := 1; ; try++ {
+		before, err := h.watch(s)
+		if err != nil {
+			return nil, err
+		}
+		r, err := h.load(ctx, plan)
+		if err != nil {
+			return nil, err
+		}
+		h.ordinary = !r.Realtime
+		after, err := h.watch(s)
+		if err != nil {
+			return nil, err
+		}
+		calm := r.Busy.Seconds() >= generatorShare*r.Elapsed.Seconds() && after.others(before) <= othersShare
+		if !calm && try < latencyTries && ctx.Err() == nil {
+			continue
+		}
+		if !calm {
+			h.disturbed++
+		}
+		return r, nil
+	}
+}
+
+// watched is what had happened on the server's core at a time.
+type watched struct {
+	at           time.Time
+	idle, server time.Duration
+}
+
+func (h *hits) watch(s *hitServer) (watched, error) {
+	server, err := proc.CPUTime(s.pid)
+	if err != nil {
+		return watched{}, err
+	}
+	idle, err := proc.IdleTime(h.Server)
+	return watched{time.Now(), idle, server}, err
+}
+
+// others is the share of the core that neither the server nor nobody had.
+func (w watched) others(before watched) float64 {
+	all := w.at.Sub(before.at)
+	return 1 - (w.idle-before.idle+w.server-before.server).Seconds()/all.Seconds()
 }
 
 func (h *hits) latencyTable(metric string) report.Table {
@@ -79,6 +143,14 @@ func (h *hits) latencyTable(metric string) report.Table {
 	for _, level := range h.latencyLevels() {
 		t.Cases = append(t.Cases, latencyCase(level))
 	}
+	return t
+}
+
+// latenessTable shows what of the latencies is not the server's.
+func (h *hits) latenessTable() report.Table {
+	t := h.latencyTable("late p99")
+	t.Title = "The generator's own part in these latencies: p99"
+	t.Note = "How long requests that were due, and had a free connection, waited until they were sent. Answers wait as long to be seen."
 	return t
 }
 

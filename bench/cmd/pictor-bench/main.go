@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/pictor/pictor/bench/load"
 	"github.com/pictor/pictor/bench/peers"
+	"github.com/pictor/pictor/bench/proc"
 	"github.com/pictor/pictor/bench/scenario"
 )
 
@@ -28,10 +31,16 @@ func (generate) Run() error {
 	if err := json.NewDecoder(os.Stdin).Decode(&plan); err != nil {
 		return fmt.Errorf("read plan: %w", err)
 	}
+	// Nothing may come between a request that is due and its sending: no other program, and no garbage collection, which
+	// a process that lives for seconds does not need.
+	runtime.LockOSThread()
+	debug.SetGCPercent(-1)
+	realtime := proc.Realtime()
 	result, err := load.Run(plan)
 	if err != nil {
 		return err
 	}
+	result.Realtime = realtime == nil
 	return json.NewEncoder(os.Stdout).Encode(result)
 }
 
