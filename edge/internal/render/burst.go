@@ -311,6 +311,7 @@ func (p *Pool) retry(t *task, o outcome) bool {
 	}
 	t.retake(p, nil)
 	t.direct = true
+	t.worker.tasks--
 	p.enqueueLocked(t)
 	p.dispatchLocked()
 	return true

@@ -192,7 +192,8 @@ func (p *Pool) Close() error {
 
 // Stats is what the pool is doing right now.
 type Stats struct {
-	Workers, Busy int           // alive, and those with a job
+	Workers, Free int           // alive, and ready for a job; what is neither free nor busy is on its way in or out
+	Busy          int           // workers that have been handed a job and have not answered
 	Waiting       int           // jobs that somebody waits for and no worker has
 	Background    int           // jobs that nobody waits for and no worker has
 	Quarantined   int           // sources that are not tried
@@ -203,9 +204,14 @@ type Stats struct {
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	st := Stats{Workers: len(p.workers), Busy: len(p.workers), Waiting: len(p.tasks), Background: len(p.later)}
+	st := Stats{Workers: len(p.workers), Waiting: len(p.tasks), Background: len(p.later)}
 	for _, free := range p.free {
-		st.Busy -= len(free)
+		st.Free += len(free)
+	}
+	for w := range p.workers {
+		if w.tasks > 0 {
+			st.Busy++
+		}
 	}
 	for _, b := range p.bursts {
 		st.Waiting += len(b.held)
@@ -213,6 +219,6 @@ func (p *Pool) Stats() Stats {
 	for _, t := range p.tasks {
 		st.Backlog += t.cost
 	}
-	st.Busy, st.Quarantined = max(0, st.Busy), p.strikes.quarantined()
+	st.Quarantined = p.strikes.quarantined()
 	return st
 }

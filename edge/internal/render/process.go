@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	startTime = 10 * time.Second
+	startTime = 30 * time.Second // 30 ms on an idle machine; being starved is not the fault of the worker
 
 	// grace is how long a job that nobody waits for may go on: most jobs are done before a killed worker would be
 	// replaced, so only the long ones are worth killing.
@@ -35,6 +35,7 @@ type worker struct {
 	jobs   int
 	broken string    // why the worker can take no more jobs
 	rested time.Time // when it last had nothing to do; guarded by Pool.mu
+	tasks  int       // handed to it and not over; guarded by Pool.mu
 
 	mu   sync.Mutex
 	turn int // number of the job that the read deadline belongs to

@@ -235,6 +235,7 @@ func (p *Pool) hand(t *task, w *worker) bool {
 	}
 	close(t.sent)
 	if err == nil {
+		w.tasks = len(t.all())
 		return true
 	}
 	w.broken = "gone"
@@ -310,6 +311,9 @@ func (p *Pool) finish(t *task, o outcome) {
 }
 
 func (p *Pool) overLocked(t *task, o outcome) {
+	if t.state == running {
+		t.worker.tasks--
+	}
 	t.state = over
 	p.settleLocked(t, o)
 	t.close()
@@ -327,11 +331,17 @@ func (p *Pool) release(w *worker) {
 	p.offer(w)
 }
 
-// offer puts a worker among the free ones, if it lives.
+// offer puts a worker among the free ones, if it lives. One that ended since its last job was nobody's: lost did not
+// find it, so it is replaced here, before a job needs it.
 func (p *Pool) offer(w *worker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closing {
+		return
+	}
+	if _, alive := p.workers[w]; !alive {
+		w.broken = "gone"
+		p.tasksDone.Go(func() { p.release(w) })
 		return
 	}
 	p.free[w.lane] = append(p.free[w.lane], w)
