@@ -82,6 +82,7 @@ func TestHeadersAreClean(t *testing.T) {
 	upload(t, c, "p.png", picture.PNG(picture.Photo(120, 80, 1)), map[string]string{"public_id": "photo"})
 	upload(t, c, "s.png", picture.PNG(picture.Photo(120, 80, 2)),
 		map[string]string{"public_id": "secret", "visibility": "private"})
+	upload(t, c, "f.png", picture.PNG(picture.Photo(120, 80, 3)), map[string]string{"public_id": "fresh", "cache_max_age": "0"})
 	signed, err := c.Sign(context.Background(), "secret", "w_20", 3600)
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +105,7 @@ func TestHeadersAreClean(t *testing.T) {
 		{"untouched", "200", []string{"/v1/image/photo"}},
 		{"versioned", "200", []string{photo + "?v=1"}},
 		{"private", "200", []string{strings.TrimPrefix(signed, s.Edges[0].URL)}},
+		{"asked about each time", "200", []string{"/v1/image/fresh"}},
 		{"not modified", "304", []string{photo, "If-None-Match: " + resp.Header.Get("ETag")}},
 		{"part", "206", []string{photo, "Range: bytes=0-9"}},
 		{"no such part", "416", []string{photo, "Range: bytes=999999-"}},
