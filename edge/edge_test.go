@@ -263,7 +263,10 @@ func (silent) Refined(edge.Job, time.Duration, int64, error) {}
 func (silent) Refused(string)                                {}
 
 // store is a Memory or a Disk without limits.
-type store struct{ m sync.Map }
+type store struct {
+	m          sync.Map
+	lent, back atomic.Int64
+}
 
 func (s *store) Get(key edge.Key) (*edge.Object, bool) {
 	obj, ok := s.m.Load(key)

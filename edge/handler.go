@@ -18,7 +18,7 @@ func (e *Edge) Serve(c *fasthttp.RequestCtx) {
 	r := answers.Get().(*answer)
 	*r = answer{edge: e, c: c, start: e.Now()}
 	ctx := r.follow()
-	if !e.serveHot(r) {
+	if !e.serveHot(ctx, r) {
 		e.serveAnew(ctx, r)
 	}
 	r.done()

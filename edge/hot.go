@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"hash/maphash"
 	"sync/atomic"
 	"time"
@@ -89,9 +90,9 @@ func (t *hotTable) keep(target string, req delivery.Request, class int, v *varia
 	r.variants[class].Store(v)
 }
 
-// serveHot answers what was answered before and is still in memory. It decides nothing that Serve would decide
+// serveHot answers what was answered before and is still in memory, or on disk. It decides nothing that Serve would decide
 // otherwise: whatever is not plainly the same is left to Serve.
-func (e *Edge) serveHot(r *answer) bool {
+func (e *Edge) serveHot(ctx context.Context, r *answer) bool {
 	c := r.c
 	if !c.IsGet() && !c.IsHead() {
 		return false
@@ -108,21 +109,30 @@ func (e *Edge) serveHot(r *answer) bool {
 		return false
 	}
 	obj, ok := e.Memory.Get(v.key)
-	if !ok || obj.ETag != v.etag || obj.Quick != v.quick || obj.Quick && obj.due(r.start) {
+	if !ok {
+		return e.serveStored(ctx, r, route, v)
+	}
+	if obj.ETag != v.etag || obj.Quick != v.quick || obj.Quick && obj.due(r.start) {
 		return false
 	}
 	if e.admit(r, &route.req, v.known) != nil {
 		return false // a refusal counts nothing, so it comes again
 	}
+	r.tier = TierMemory
+	r.asBefore(route, v)
+	r.entity(obj.ETag, int64(len(obj.Body)), obj)
+	return true
+}
+
+// asBefore prepares what the answer before had.
+func (r *answer) asBefore(route *route, v *variant) {
 	r.preset = v.uses
-	r.known, r.tier, r.negotiated, r.quick = v.known, TierMemory, route.req.Negotiable, v.quick
+	r.known, r.negotiated, r.quick = v.known, route.req.Negotiable, v.quick
 	r.req.Signature.Given = route.req.Signature.Given // for an error's Vary
-	v.head.CopyTo(&c.Response.Header)
+	v.head.CopyTo(&r.c.Response.Header)
 	if changing(&route.req, &v.known.Manifest) {
 		r.setCacheControl(&route.req)
 	}
-	r.entity(obj.ETag, int64(len(obj.Body)), obj)
-	return true
 }
 
 // current reports whether all that the answer follows from is as it was.

@@ -34,6 +34,11 @@ func (j Job) sources() []*wire.Source {
 	return []*wire.Source{j.Source, j.Overlay}
 }
 
+// uses reports whether the job needs the blob.
+func (j Job) uses(digest string) bool {
+	return j.Source.Digest == digest || j.Overlay != nil && j.Overlay.Digest == digest
+}
+
 // Object is an immutable answer, ready to send. Body is shared by many requests and never changed or copied.
 type Object struct {
 	MediaType string
@@ -144,6 +149,9 @@ type Memory interface {
 // An Object handed to Put can be read back at once, before it is written. Safe for concurrent use.
 type Disk interface {
 	Get(key Key) (*Object, bool)
+	// Lend is Get for an answer that nobody keeps: the Body is not to be used any more after done, which is called at most
+	// once. Under pressure it gives nothing where Get would still wait.
+	Lend(key Key) (obj *Object, done func(), ok bool)
 	Put(key Key, obj *Object)
 }
 

@@ -40,7 +40,7 @@ func (r *answer) countRefusal() {
 
 // logged: everything but hits, and one hit in so many.
 func (r *answer) logged() bool {
-	if r.tier != TierMemory || r.err != nil {
+	if r.tier != TierMemory && r.tier != TierDisk || r.err != nil {
 		return true
 	}
 	n := r.edge.Policy.LogHits

@@ -10,7 +10,7 @@ import (
 type Observe struct {
 	LogLevel     string  `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" env:"PICTOR_LOG_LEVEL"`
 	LogFormat    string  `help:"text or json." default:"text" enum:"text,json" env:"PICTOR_LOG_FORMAT"`
-	LogHits      Share   `help:"Share of the memory hits that have a line in the log, as 1/1000, or off. Everything else always has one." default:"1/1000" env:"PICTOR_EDGE_LOG_HITS"`
+	LogHits      Share   `help:"Share of the hits, in memory and on disk, that have a line in the log, as 1/1000, or off. Everything else always has one." default:"1/1000" env:"PICTOR_EDGE_LOG_HITS"`
 	OTLPEndpoint string  `name:"otlp-endpoint" help:"OpenTelemetry collector to send traces to by HTTP, as http://127.0.0.1:4318; default none." env:"PICTOR_OTLP_ENDPOINT,OTEL_EXPORTER_OTLP_ENDPOINT"`
 	TraceSample  float64 `help:"Share of the requests that are traced, 0 to 1; what a trusted proxy traces is traced in any case." default:"0.01" env:"PICTOR_TRACE_SAMPLE"`
 }
