@@ -61,6 +61,7 @@ func TestErrors(t *testing.T) {
 		"PICTOR_EDGE_WEIGHT":             {"0", "1001"},
 		"PICTOR_EDGE_WORKERS":            {"-1"},
 		"PICTOR_EDGE_HEAD_TIME":          {"1ms"},
+		"PICTOR_EDGE_PUBLIC_AGE":         {"-1s", "3600"},
 		"PICTOR_EDGE_TRUSTED_PROXIES":    {"10.0.0.0/33"},
 	} {
 		for _, value := range values {
