@@ -377,7 +377,8 @@ func waitForOthers(t testing.TB, pool *render.Pool, before []int) {
 		if s := pool.Stats(); s.Free != len(before) || s.Workers != len(before) {
 			return false
 		}
-		return !slices.ContainsFunc(children(t), func(pid int) bool { return slices.Contains(before, pid) })
+		now := children(t)
+		return len(now) == len(before) && !slices.ContainsFunc(now, func(pid int) bool { return slices.Contains(before, pid) })
 	})
 }
 
