@@ -21,7 +21,7 @@ import (
 func (w *world) raw(request string) string {
 	w.t.Helper()
 	ends := fasthttputil.NewPipeConns()
-	server := &fasthttp.Server{Handler: w.edge.Serve, ErrorHandler: edge.ServeMalformed, NoDefaultContentType: true,
+	server := &fasthttp.Server{Handler: w.edge.Serve, NoDefaultContentType: true,
 		NoDefaultServerHeader: true}
 	served := make(chan error, 1)
 	go func() { served <- server.ServeConn(ends.Conn1()) }()

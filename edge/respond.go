@@ -2,10 +2,8 @@ package edge
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
-	"net"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -164,33 +162,11 @@ func (r *answer) refuse(status int, message string) {
 	r.c.SetBody(append(body, '\n'))
 }
 
-// ServeMalformed answers what could not be read as a request, and closes the connection: where the next request would
-// begin is anybody's guess.
-func ServeMalformed(c *fasthttp.RequestCtx, err error) {
-	status, message := fasthttp.StatusBadRequest, "malformed HTTP request"
-	if why, ok := errors.AsType[refusal](err); ok {
-		status, message = why.Refusal()
-	} else if _, ok := errors.AsType[*fasthttp.ErrSmallBuffer](err); ok {
-		status, message = fasthttp.StatusRequestHeaderFieldsTooLarge, "the request head is too large"
-	} else if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		status, message = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
-	}
+// ServeRefusal answers in the place of Serve what is no request, or one too many.
+func ServeRefusal(c *fasthttp.RequestCtx, status int, message string) {
 	r := answer{c: c}
 	r.refuse(status, message)
-	if status == fasthttp.StatusTooManyRequests {
+	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
 		c.Response.Header.Set("Retry-After", "1")
 	}
-	c.SetConnectionClose()
-	if conn, ok := c.Conn().(lingerer); ok {
-		conn.Linger()
-	}
 }
-
-// refusal is an error of the connection itself: it knows what to answer.
-type refusal interface {
-	error
-	Refusal() (status int, message string)
-}
-
-// lingerer is a connection that can see to it that its last answer is read.
-type lingerer interface{ Linger() }

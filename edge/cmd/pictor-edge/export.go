@@ -3,9 +3,8 @@ package main
 import (
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/pictor/pictor/edge/internal/diskcache"
+	"github.com/pictor/pictor/edge/internal/guard"
 	"github.com/pictor/pictor/edge/internal/memcache"
 	"github.com/pictor/pictor/edge/internal/originals"
 	"github.com/pictor/pictor/edge/internal/peerhttp"
@@ -136,9 +135,9 @@ func (n *node) exportRing() {
 }
 
 // exportServer is for when the public server is there.
-func (n *node) exportServer(s *fasthttp.Server) {
+func (n *node) exportServer(s *guard.Server) {
 	n.gauges(figure{"connections", "Open connections on the public listener.",
-		func() int64 { return int64(s.GetOpenConnectionsCount()) }})
+		func() int64 { return int64(s.Conns()) }})
 }
 
 func one(yes bool) int64 {

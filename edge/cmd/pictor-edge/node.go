@@ -3,18 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/catalog"
 	"github.com/pictor/pictor/edge/internal/config"
+	"github.com/pictor/pictor/edge/internal/guard"
 	"github.com/pictor/pictor/edge/internal/ops"
 	"github.com/pictor/pictor/edge/internal/peerhttp"
 	"github.com/pictor/pictor/edge/internal/render"
@@ -51,7 +49,7 @@ func (n *node) run(ctx context.Context) error {
 	public, private := n.publicServer(), n.opsServer()
 	n.exportServer(public)
 	ended := make(chan error, 3)
-	go func() { ended <- public.Serve(n.guarded(listeners.public)) }()
+	go func() { ended <- public.Serve(listeners.public) }()
 	go func() { ended <- n.peers.Serve(listeners.peers) }()
 	go func() { ended <- private.Serve(listeners.ops) }()
 	n.log.Info("edge serves", "public", n.cfg.Listen, "peers", n.cfg.PeerListen, "ops", n.cfg.OpsListen)
@@ -72,7 +70,7 @@ func (n *node) run(ctx context.Context) error {
 
 // drain leaves the ring before it stops listening: others must not send work that nobody will do. In the delay before
 // that, load balancers can see that this node is not ready any more.
-func (n *node) drain(public *fasthttp.Server) {
+func (n *node) drain(public *guard.Server) {
 	n.draining.Store(true)
 	if err := n.ring.Drain(time.Second); err != nil {
 		n.log.Warn("drain", "err", err)
@@ -80,7 +78,7 @@ func (n *node) drain(public *fasthttp.Server) {
 	time.Sleep(n.cfg.DrainDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.DrainWait)
 	defer cancel()
-	if err := public.ShutdownWithContext(ctx); err != nil {
+	if err := public.Shutdown(ctx); err != nil {
 		n.log.Warn("requests were cut off", "err", err)
 	}
 	if err := n.peers.Shutdown(ctx); err != nil {
@@ -90,11 +88,6 @@ func (n *node) drain(public *fasthttp.Server) {
 		n.log.Warn("leave", "err", err)
 	}
 }
-
-// quietLogger keeps what clients do wrong out of the log of what goes wrong.
-type quietLogger struct{ log *slog.Logger }
-
-func (l quietLogger) Printf(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }
 
 func (n *node) opsServer() *http.Server {
 	return &http.Server{Handler: n.metrics.Handler(ops.Answers{Ready: n.ready, Explain: n.edge.Explain}), ReadHeaderTimeout: n.cfg.HeadTime}

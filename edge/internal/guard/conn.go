@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -9,170 +10,273 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
-// conn is one connection. Read and Write belong to one goroutine; Close may come from another.
+// conn is one connection. All but state belongs to the goroutine that serves it.
 type conn struct {
-	net.Conn
-	listener *Listener
-	site     netip.Addr
+	network net.Conn
+	socket  socket
+	server  *Server
+	site    netip.Addr
+	state   atomic.Uint32 // see below
 
-	head    head
-	size    int      // bytes of the present head, 0 between heads
-	part    []byte   // a line whose end has not come yet
-	refused *Refusal // nothing is read any more
-	served  bool     // a head was handed on whole
+	in      *bufio.Reader        // nil while nothing is there to be read
+	ctx     *fasthttp.RequestCtx // nil while nothing is answered
+	head    head                 // of the request that is being read
+	checked int                  // bytes of it that were checked already: whole lines
+	began   time.Time            // when more of it had to be waited for; zero while it came at once
+	served  bool                 // a request was answered
+
+	read    time.Time // when bytes last came
+	brisk   bool      // they come quickly one after the other
+	drained bool      // the last read took all that was there
+	settled bool      // the last attempt to read found nothing
 
 	readUntil  time.Time // the deadlines that are set
 	writeUntil time.Time
-	unsent     int // what the client had not taken when Write last came to a halt, -1 before
-
-	linger atomic.Bool // tell the client, before closing, what there still is to tell
-	closed atomic.Bool
+	unsent     int  // what the client had not taken when Write last came to a halt, -1 before
+	linger     bool // see to it, before closing, that the client reads the last answer
 }
 
-// Read hands on bytes of heads that hold so far. In the place of the first line that does not, it gives one NUL and
-// after that the *Refusal: with the NUL fasthttp neither takes the head for whole nor the connection for idle.
-func (c *conn) Read(p []byte) (int, error) {
-	if c.refused != nil {
-		return 0, c.refused
-	}
-	if c.head.last && c.size == 0 {
-		return 0, io.EOF
-	}
-	if err := c.limitRead(); err != nil {
-		return 0, err
-	}
-	n, err := c.Conn.Read(p)
-	if n == 0 && c.size == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-		return 0, io.EOF // who said nothing gets no answer
-	}
-	return c.check(p[:n]), err
+// States of a connection, between it and Shutdown.
+const (
+	stateIdle uint32 = iota // no whole request is there: it may be closed
+	stateBusy
+	stateClosed
+)
+
+func newConn(s *Server, network net.Conn) *conn {
+	c := &conn{network: network, server: s, site: s.opt.Site(network.RemoteAddr())}
+	c.socket = socketOf(network)
+	return c
 }
 
-// check gives how many of the bytes may be handed on.
-func (c *conn) check(p []byte) int {
-	for at := 0; at < len(p); {
-		if c.head.last && c.size == 0 {
-			c.linger.Store(true)
-			return at // behind the last request nothing counts
-		}
-		if c.size == 0 {
-			c.head = head{}
-		}
-		end := bytes.IndexByte(p[at:], '\n') + 1
-		if end == 0 {
-			return c.keepPart(p, at)
-		}
-		c.size += end
-		if refused := c.take(p[at : at+end]); refused != nil {
-			return c.refuse(refused, p, at)
-		}
-		at += end
-	}
-	return len(p)
-}
-
-// take checks a line that has come to its end.
-func (c *conn) take(line []byte) *Refusal {
-	if c.size > c.listener.opt.HeadBytes {
-		return errTooLarge
-	}
-	if len(c.part) > 0 {
-		c.part = append(c.part, line...)
-		line = c.part
-		c.part = c.part[:0]
-	}
-	done, refused := c.head.line(line)
-	if done {
-		c.size, c.served = 0, true
-	}
-	return refused
-}
-
-// keepPart keeps a line's beginning, which is handed on already: without its end it does no harm.
-func (c *conn) keepPart(p []byte, at int) int {
-	c.size += len(p) - at
-	if c.size > c.listener.opt.HeadBytes {
-		return c.refuse(errTooLarge, p, at)
-	}
-	c.part = append(c.part, p[at:]...)
-	return len(p)
-}
-
-func (c *conn) refuse(why *Refusal, p []byte, at int) int {
-	c.refused = why
-	c.linger.Store(true)
-	p[at] = 0
-	return at + 1
-}
-
-// limitRead sets the deadline for what comes next: a head that has begun ends in HeadTime, however slowly it trickles.
-func (c *conn) limitRead() error {
-	now, opt := time.Now(), &c.listener.opt
-	switch {
-	case c.size > 0 && c.head.began.IsZero():
-		c.head.began = now
-		return c.readBy(now.Add(opt.HeadTime))
-	case c.size > 0:
-		return nil
-	case !c.served:
-		return c.readBy(now.Add(opt.HeadTime))
-	}
-	until := now.Add(opt.IdleTime)
-	if slack := until.Sub(c.readUntil); slack >= 0 && slack < opt.IdleTime/8 {
-		return nil // moving a deadline costs more than checking a head
-	}
-	return c.readBy(until)
-}
-
-func (c *conn) readBy(until time.Time) error {
-	c.readUntil = until
-	return c.Conn.SetReadDeadline(until)
-}
-
-// Write sends for as long as the client keeps taking. A fixed time for an answer would cut those with slow lines, or be
-// too long for those who take nothing.
-func (c *conn) Write(p []byte) (written int, err error) {
-	c.unsent = -1
+// serve answers until there is nothing more to answer.
+func (c *conn) serve() {
+	defer c.end()
+	c.settled = true
 	for {
-		if err = c.limitWrite(); err != nil {
-			return written, err
+		c.rest()
+		err := c.socket.each(c.turn)
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !c.overslept() {
+			return
 		}
-		n, err := c.Conn.Write(p[written:])
-		written += n
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || !c.moved(n) {
-			return written, err
+	}
+}
+
+// turnAway gives a connection the only answer that it will get.
+func (c *conn) turnAway(why *Refusal) {
+	defer c.end()
+	c.refuse(why)
+}
+
+// briskTime and settleTime are about reading once for a request instead of twice. After an answer, usually nothing is
+// there, and an attempt to read finds just that. Where the last read took all there was, the system will tell when there
+// is more, so the attempt is left out. The exception is the end of the connection: when it came together with the last
+// bytes, the system has told already. So it is left out only for a client whose requests come within briskTime, and made
+// up for after settleTime of silence.
+const (
+	briskTime  = 50 * time.Millisecond
+	settleTime = 250 * time.Millisecond
+)
+
+// turn answers what is there, and reports whether to wait for more.
+func (c *conn) turn() (again bool, err error) {
+	for {
+		err := c.fill()
+		if err == errNothing {
+			c.settled = true
+			break
 		}
-		c.writeUntil = time.Time{}
+		if err != nil {
+			return false, err
+		}
+		if !c.answerAll() {
+			return false, nil
+		}
+		if c.socket.blocks() || c.drained && c.brisk && c.in.Buffered() == 0 {
+			break
+		}
+	}
+	c.rest()
+	return true, nil
+}
+
+// fill reads once.
+func (c *conn) fill() error {
+	if c.in == nil {
+		c.in = c.server.readers.Get().(*bufio.Reader)
+		c.in.Reset(c)
+	}
+	if _, err := c.in.Peek(c.in.Buffered() + 1); err != nil {
+		return err
+	}
+	now := time.Now()
+	c.brisk, c.read = now.Sub(c.read) < briskTime, now
+	c.settled = c.socket.blocks()
+	return nil
+}
+
+// Read is for in.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.socket.read(p)
+	c.drained = n < len(p)
+	return n, err
+}
+
+// answerAll answers the requests that are there whole, and reports whether there may be more.
+func (c *conn) answerAll() bool {
+	for c.in.Buffered() > 0 {
+		whole, refused := c.scan()
+		switch {
+		case refused != nil:
+			c.refuse(refused)
+			return false
+		case !whole:
+			return true
+		case !c.answer():
+			c.linger = c.in.Buffered() > 0 // behind the last request nothing counts
+			return false
+		}
+	}
+	return true
+}
+
+// scan checks the lines that have come to their end, and reports whether a head has.
+func (c *conn) scan() (whole bool, _ *Refusal) {
+	text, _ := c.in.Peek(c.in.Buffered()) // cannot fail
+	for {
+		end := bytes.IndexByte(text[c.checked:], '\n') + 1
+		if c.checked+end > c.server.opt.HeadBytes || end == 0 && len(text) > c.server.opt.HeadBytes {
+			return false, c.head.tooLarge()
+		}
+		if end == 0 {
+			return false, nil
+		}
+		line := text[c.checked : c.checked+end]
+		c.checked += end
+		if done, refused := c.head.line(line); done || refused != nil {
+			return done, refused
+		}
 	}
 }
 
-func (c *conn) limitWrite() error {
-	stall := c.listener.opt.StallTime
-	until := time.Now().Add(stall)
-	if until.Sub(c.writeUntil) < stall/4 {
-		return nil
+// answer answers the request whose head was found whole, and reports whether another may follow.
+func (c *conn) answer() (again bool) {
+	if !c.state.CompareAndSwap(stateIdle, stateBusy) {
+		return false
 	}
-	c.writeUntil = until
-	return c.Conn.SetWriteDeadline(until)
+	ctx, behind := c.context(), c.in.Buffered()-c.checked
+	if err := ctx.Request.Header.Read(c.in); err != nil || c.in.Buffered() != behind { // two readers must see one end
+		c.refuse(errHeader)
+		return false
+	}
+	originForm(&ctx.Request.Header)
+	last := c.head.last || ctx.Request.Header.ConnectionClose()
+	c.head, c.checked, c.began, c.served = head{}, 0, time.Time{}, true
+	ctx.Response.Header.SetNoDefaultContentType(true)
+	c.server.opt.Handler(ctx)
+	last = last || ctx.Response.Header.ConnectionClose() || c.server.stopping.Load()
+	switch {
+	case last:
+		ctx.Response.Header.SetConnectionClose()
+	case !ctx.Request.Header.IsHTTP11():
+		ctx.Response.Header.Set("Connection", "keep-alive")
+	}
+	err := c.send(ctx)
+	ctx.Request.Reset()
+	ctx.Response.Reset()
+	return err == nil && !last && c.state.CompareAndSwap(stateBusy, stateIdle) && !c.server.stopping.Load()
 }
 
-// moved reports whether the client has taken enough since the last halt, of which n bytes were new to the system. It
-// looks at what the system holds for the client: from a large send buffer a slow client takes for minutes before there
-// is room again for a single byte.
-func (c *conn) moved(n int) bool {
-	unsent, ok := queued(c.Conn)
-	if !ok {
-		return n > 0
-	}
-	before := c.unsent
-	c.unsent = unsent
-	return before < 0 || before+n-unsent >= stallBytes
+// refuse answers what is no request.
+func (c *conn) refuse(why *Refusal) {
+	ctx := c.context()
+	ctx.Response.Header.SetNoDefaultContentType(true)
+	c.server.opt.Refuse(ctx, why.Status, why.Message)
+	ctx.Response.Header.SetConnectionClose()
+	c.linger = true
+	_ = c.send(ctx) // there is nobody else to tell
 }
 
-// Linger makes Close wait until the client has read the last answer, or lingerTime is over.
-func (c *conn) Linger() { c.linger.Store(true) }
+func (c *conn) context() *fasthttp.RequestCtx {
+	if c.ctx == nil {
+		c.ctx = contexts.Get().(*fasthttp.RequestCtx)
+		c.ctx.Init2(c.network, nil, false)
+	}
+	return c.ctx
+}
+
+// rest sets the deadline for what comes next. A client that is silent gives its buffers back.
+func (c *conn) rest() {
+	opt := &c.server.opt
+	switch {
+	case c.in != nil && c.in.Buffered() > 0: // a head that has begun ends in HeadTime, however slowly it trickles
+		if c.began.IsZero() {
+			c.began = c.read
+			c.readBy(c.began.Add(opt.HeadTime))
+		}
+	case !c.served:
+		c.release()
+		if c.readUntil.IsZero() {
+			c.readBy(time.Now().Add(opt.HeadTime))
+		}
+	case !c.settled:
+		if until := c.read.Add(settleTime); !c.readUntil.After(c.read) || c.readUntil.After(until) {
+			c.readBy(until)
+		}
+	default:
+		c.release()
+		until := time.Now().Add(opt.IdleTime)
+		if slack := until.Sub(c.readUntil); slack < 0 || slack >= opt.IdleTime/8 { // moving a deadline costs more than checking a head
+			c.readBy(until)
+		}
+	}
+}
+
+func (c *conn) readBy(until time.Time) {
+	c.readUntil = until
+	_ = c.network.SetReadDeadline(until) // fails on a closed connection, and then so does what follows
+}
+
+// overslept is for when nothing came in time. It reports whether to go on.
+func (c *conn) overslept() bool {
+	switch {
+	case c.in != nil && c.in.Buffered() > 0:
+		c.refuse(errSlow)
+		return false
+	case c.served && !c.settled:
+		c.settled = true // or the next attempt to read tells otherwise
+		return true
+	}
+	return false // who said nothing gets no answer
+}
+
+// release gives back what only a talking client needs.
+func (c *conn) release() {
+	if c.in != nil {
+		c.in.Reset(nil)
+		c.server.readers.Put(c.in)
+		c.in = nil
+	}
+	if c.ctx != nil {
+		c.ctx.Request.Reset()
+		c.ctx.Response.Reset()
+		c.ctx.ResetUserValues()
+		c.ctx.Init2(nil, nil, false)
+		contexts.Put(c.ctx)
+		c.ctx = nil
+	}
+}
+
+// closeIdle closes the connection unless it answers.
+func (c *conn) closeIdle() {
+	if c.state.CompareAndSwap(stateIdle, stateClosed) {
+		c.network.Close()
+	}
+}
 
 // Limits of lingering.
 const (
@@ -180,16 +284,14 @@ const (
 	lingerBytes = 1 << 20
 )
 
-// Close ends the connection. Bytes that were not read would make the system send a reset, and that can overtake the
+// end closes the connection. Bytes that were not read would make the system send a reset, and that can overtake the
 // answer: so, where it matters, they are read and dropped.
-func (c *conn) Close() error {
-	if c.closed.Swap(true) {
-		return net.ErrClosed
+func (c *conn) end() {
+	c.release()
+	if half, ok := c.network.(interface{ CloseWrite() error }); ok && c.linger && half.CloseWrite() == nil {
+		c.readBy(time.Now().Add(lingerTime))
+		_, _ = io.CopyN(io.Discard, c.network, lingerBytes)
 	}
-	c.listener.leave(c.site)
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Load() && half.CloseWrite() == nil {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
-		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
-	}
-	return c.Conn.Close()
+	_ = c.network.Close() // Shutdown may have done it
+	c.server.leave(c)
 }

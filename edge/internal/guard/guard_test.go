@@ -19,8 +19,9 @@ import (
 	"github.com/pictor/pictor/edge/internal/guard"
 )
 
-// server is a fasthttp server behind a guard, as pictor-edge has it.
+// server answers as pictor-edge does.
 type server struct {
+	guard   *guard.Server
 	address string
 	mu      sync.Mutex
 	seen    []string // targets that reached the handler
@@ -42,21 +43,25 @@ func serveInPieces(t testing.TB, piece int, opt guard.Options, body func() []byt
 		l = pieces{l, piece}
 	}
 	s := &server{address: l.Addr().String()}
-	http := &fasthttp.Server{ErrorHandler: edge.ServeMalformed, ReadBufferSize: 16 << 10, WriteBufferSize: 16 << 10,
-		MaxRequestBodySize: 1, NoDefaultServerHeader: true, NoDefaultContentType: true, CloseOnShutdown: true,
-		Handler: func(c *fasthttp.RequestCtx) {
-			s.mu.Lock()
-			s.seen = append(s.seen, string(c.Request.Header.RequestURI()))
-			s.mu.Unlock()
-			if body != nil {
-				c.Response.SetBodyRaw(body())
-			}
-		}, Logger: quiet{}}
+	opt.Handler = func(c *fasthttp.RequestCtx) {
+		s.mu.Lock()
+		s.seen = append(s.seen, string(c.Request.Header.RequestURI()))
+		s.mu.Unlock()
+		if body != nil {
+			c.Response.SetBodyRaw(body())
+		}
+	}
+	opt.Refuse = edge.ServeRefusal
+	s.guard = guard.New(opt)
 	ended := make(chan error, 1)
-	go func() { ended <- http.Serve(guard.Listen(l, opt)) }()
+	go func() { ended <- s.guard.Serve(l) }()
 	t.Cleanup(func() {
-		http.Shutdown()
-		<-ended
+		if err := s.guard.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
+			t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 	return s
 }
@@ -80,10 +85,6 @@ type pieceConn struct {
 func (c pieceConn) Read(p []byte) (int, error) { return c.Conn.Read(p[:min(len(p), c.bytes)]) }
 
 func (c pieceConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
-
-type quiet struct{}
-
-func (quiet) Printf(string, ...any) {}
 
 func (s *server) dial(t testing.TB) net.Conn {
 	t.Helper()
@@ -239,7 +240,7 @@ func testBadHeads(t *testing.T, s *server) {
 		good + strings.Repeat("a:\r\n", 128) + "\r\n":                      431,
 		good + "X: " + strings.Repeat("a", 15<<10) + "\r\n\r\n":            431,
 		good + strings.Repeat("X: "+strings.Repeat("a", 990)+"\r\n", 16):   431,
-		"GET /" + strings.Repeat("a", 15<<10) + " HTTP/1.1\r\nHost: h\r\n": 431,
+		"GET /" + strings.Repeat("a", 15<<10) + " HTTP/1.1\r\nHost: h\r\n": 414,
 	} {
 		for prefix, first := range map[string][]int{"": nil, marker: {200}} {
 			before := s.count()

@@ -2,26 +2,25 @@ package guard
 
 import (
 	"bytes"
-	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
-// Refusal says why no more is read from a connection. Message is for the client.
+// Refusal says why no more is read from a connection, and what to tell the client.
 type Refusal struct {
-	code    int
-	message string
+	Status  int
+	Message string
 }
-
-func (r *Refusal) Error() string { return r.message }
-
-// Refusal gives the status to answer with, and what to say.
-func (r *Refusal) Refusal() (status int, message string) { return r.code, r.message }
 
 func malformed(message string) *Refusal { return &Refusal{400, message} }
 
 // A few refusals are compared or made often.
 var (
+	errFull      = &Refusal{503, "too many connections"}
 	errTooMany   = &Refusal{429, "too many connections from your address"}
 	errTooLarge  = &Refusal{431, "the request head is too large"}
+	errLongURL   = &Refusal{414, "the URL is too long"}
+	errSlow      = &Refusal{408, "the request did not arrive in time"}
 	errHasBody   = malformed("a request that has a body is not answered here")
 	errLineEnd   = malformed("lines must end with CR LF")
 	errVersion   = &Refusal{505, "only HTTP/1.0 and HTTP/1.1 are spoken here"}
@@ -40,13 +39,12 @@ const maxLines = 128
 // lines, spaces in names, any run of empty lines before a request, and repeated or padded lengths. Bytes that no value
 // may hold are left to fasthttp.
 type head struct {
-	began    time.Time // when more of it had to be waited for; zero while it came at once
-	lines    int       // seen so far; 0 before the request line
-	blank    bool      // one empty line came before the request line (RFC 9112, section 2.2)
-	version1 bool      // HTTP/1.1
-	host     bool      // a Host line was seen
-	length   bool      // a Content-Length line was seen
-	last     bool      // the client asked to close the connection behind the answer
+	lines    int  // seen so far; 0 before the request line
+	blank    bool // one empty line came before the request line (RFC 9112, section 2.2)
+	version1 bool // HTTP/1.1
+	host     bool // a Host line was seen
+	length   bool // a Content-Length line was seen
+	last     bool // the client asked to close the connection behind the answer
 }
 
 // line takes the next line with its end. After a head's empty line done is true, and the next line begins a new one.
@@ -69,6 +67,14 @@ func (h *head) line(line []byte) (done bool, _ *Refusal) {
 		return false, h.request(line)
 	}
 	return false, h.header(line)
+}
+
+// tooLarge is about a head that is not whole where it should have been long ago.
+func (h *head) tooLarge() *Refusal {
+	if h.lines == 0 {
+		return errLongURL
+	}
+	return errTooLarge
 }
 
 func (h *head) leading() *Refusal {
@@ -122,15 +128,33 @@ func checkTarget(method, target []byte) *Refusal {
 		}
 		return errTarget
 	}
-	authority, _, ok := Absolute(target)
+	authority, _, ok := absolute(target)
 	if !ok || !validHost(authority) {
 		return errTarget
 	}
 	return nil
 }
 
-// Absolute parts an absolute target into its authority and the rest, which is empty or begins with «/» or «?».
-func Absolute(target []byte) (authority, rest []byte, ok bool) {
+// originForm turns an absolute target into a path, and its authority into the Host (RFC 9112, section 3.2.2).
+func originForm(h *fasthttp.RequestHeader) {
+	target := h.RequestURI()
+	if target[0] == '/' {
+		return
+	}
+	authority, rest, ok := absolute(target)
+	if !ok {
+		return // the asterisk
+	}
+	path := make([]byte, 0, 1+len(rest)) // the header's buffer holds what it is made from
+	if len(rest) == 0 || rest[0] != '/' {
+		path = append(path, '/')
+	}
+	h.SetHostBytes(authority)
+	h.SetRequestURIBytes(append(path, rest...))
+}
+
+// absolute parts an absolute target into its authority and the rest, which is empty or begins with «/» or «?».
+func absolute(target []byte) (authority, rest []byte, ok bool) {
 	for _, scheme := range [...]string{"http://", "https://"} {
 		if len(target) >= len(scheme) && bytes.EqualFold(target[:len(scheme)], []byte(scheme)) {
 			target = target[len(scheme):]

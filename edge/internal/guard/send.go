@@ -1,0 +1,101 @@
+package guard
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// send writes the answer: its head and body at once, where the system takes them. The body is not copied.
+func (c *conn) send(ctx *fasthttp.RequestCtx) error {
+	resp := &ctx.Response
+	if ctx.IsHead() {
+		resp.SkipBody = true
+	}
+	if resp.IsBodyStream() {
+		return c.stream(resp)
+	}
+	body := resp.Body()
+	bare := resp.SkipBody || resp.StatusCode() == fasthttp.StatusNoContent
+	if !bare || len(body) > 0 {
+		resp.Header.SetContentLength(len(body))
+	}
+	if bare {
+		body = nil
+	}
+	return c.writeBoth(resp.Header.Header(), body)
+}
+
+// stream writes an answer whose body is read piece by piece.
+func (c *conn) stream(resp *fasthttp.Response) error {
+	w := writers.Get().(*bufio.Writer)
+	w.Reset(c)
+	defer func() {
+		w.Reset(nil)
+		writers.Put(w)
+	}()
+	if err := resp.Write(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// writeBoth tries what costs least: one call of the system, without a deadline, for it does not wait.
+func (c *conn) writeBoth(head, body []byte) error {
+	n, err := c.socket.writeNow(head, body)
+	if err != nil {
+		return err
+	}
+	if n < len(head) {
+		if _, err := c.Write(head[n:]); err != nil {
+			return err
+		}
+		n = len(head)
+	}
+	_, err = c.Write(body[n-len(head):])
+	return err
+}
+
+// Write sends for as long as the client keeps taking. A fixed time for an answer would cut those with slow lines, or be
+// too long for those who take nothing.
+func (c *conn) Write(p []byte) (written int, err error) {
+	c.unsent = -1
+	for written < len(p) {
+		c.limitWrite()
+		n, err := c.network.Write(p[written:])
+		written += n
+		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || !c.moved(n)) {
+			return written, err
+		}
+		if err != nil {
+			c.writeUntil = time.Time{}
+		}
+	}
+	return written, nil
+}
+
+func (c *conn) limitWrite() {
+	stall := c.server.opt.StallTime
+	until := time.Now().Add(stall)
+	if until.Sub(c.writeUntil) < stall/4 {
+		return
+	}
+	c.writeUntil = until
+	_ = c.network.SetWriteDeadline(until) // fails on a closed connection, and then so does the write
+}
+
+// moved reports whether the client has taken enough since the last halt, of which n bytes were new to the system. It
+// looks at what the system holds for the client: from a large send buffer a slow client takes for minutes before there
+// is room again for a single byte.
+func (c *conn) moved(n int) bool {
+	unsent, ok := queued(c.network)
+	if !ok {
+		return n > 0
+	}
+	before := c.unsent
+	c.unsent = unsent
+	return before < 0 || before+n-unsent >= stallBytes
+}

@@ -1,0 +1,179 @@
+package guard
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Server answers what comes over the connections of listeners. Make it with New.
+type Server struct {
+	opt      Options
+	stopping atomic.Bool
+	readers  sync.Pool // of *bufio.Reader
+
+	mu        sync.Mutex // guards what follows; never held across I/O
+	listeners []net.Listener
+	conns     map[*conn]struct{}
+	sites     map[netip.Addr]int
+	refusing  int           // connections beyond a limit that are being told so; they are not in conns
+	empty     chan struct{} // closed when the last connection has left a stopping server
+}
+
+// New makes a Server.
+func New(opt Options) *Server {
+	opt.setDefaults()
+	s := &Server{opt: opt, conns: map[*conn]struct{}{}, sites: map[netip.Addr]int{}, empty: make(chan struct{})}
+	s.readers.New = func() any { return bufio.NewReaderSize(nil, opt.HeadBytes+1<<10) } // room to see that a head is too long
+	return s
+}
+
+// maxRefusing bounds what those cost who are told that they are too many; more are cut off without a word.
+const maxRefusing = 1024
+
+// acceptPause lets others end their connections when there are no file descriptors left.
+const acceptPause = 20 * time.Millisecond
+
+// Serve answers until Shutdown, and then gives nil, or until the listener fails.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	s.listeners = append(s.listeners, l)
+	s.mu.Unlock()
+	for {
+		c, err := l.Accept()
+		switch {
+		case s.stopping.Load():
+			if err == nil {
+				c.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF):
+			return err
+		case err != nil:
+			time.Sleep(acceptPause)
+		default:
+			s.welcome(c)
+		}
+	}
+}
+
+// welcome serves the connection, or says why not.
+func (s *Server) welcome(network net.Conn) {
+	c := newConn(s, network)
+	why, ok := s.enter(c)
+	switch {
+	case why == nil:
+		go c.serve()
+	case ok:
+		go c.turnAway(why)
+	default:
+		network.Close()
+	}
+}
+
+// enter counts a new connection. If it is one too many, ok says whether to tell so.
+func (s *Server) enter(c *conn) (why *Refusal, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping.Load():
+		return errFull, false
+	case len(s.conns) >= s.opt.Conns:
+		why = errFull
+	case c.site.IsValid() && s.sites[c.site] >= s.opt.PerSite:
+		why = errTooMany
+	default:
+		s.conns[c] = struct{}{}
+		if c.site.IsValid() {
+			s.sites[c.site]++
+		}
+		return nil, true
+	}
+	if s.refusing >= maxRefusing {
+		return why, false
+	}
+	s.refusing++
+	return why, true
+}
+
+// leave is the inverse of enter.
+func (s *Server) leave(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.conns[c]; !ok {
+		s.refusing--
+		return
+	}
+	delete(s.conns, c)
+	if c.site.IsValid() {
+		if s.sites[c.site]--; s.sites[c.site] == 0 {
+			delete(s.sites, c.site)
+		}
+	}
+	s.checkEmptyLocked()
+}
+
+func (s *Server) checkEmptyLocked() {
+	if !s.stopping.Load() || len(s.conns) > 0 {
+		return
+	}
+	select {
+	case <-s.empty:
+	default:
+		close(s.empty)
+	}
+}
+
+// Conns is the number of open connections.
+func (s *Server) Conns() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Shutdown stops listening, closes connections that ask for nothing, and waits for the answers that are being made. When
+// ctx ends before that, the rest is cut off, and the error is that of ctx.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopping.Store(true)
+	for _, c := range s.stop() {
+		c.closeIdle()
+	}
+	select {
+	case <-s.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.network.Close()
+	}
+	return ctx.Err()
+}
+
+// stop closes the listeners and gives the connections that there are.
+func (s *Server) stop() (open []*conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.listeners {
+		l.Close()
+	}
+	for c := range s.conns {
+		open = append(open, c)
+	}
+	s.checkEmptyLocked()
+	return open
+}
+
+var (
+	contexts = sync.Pool{New: func() any { return new(fasthttp.RequestCtx) }}
+	writers  = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 64<<10) }}
+)

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package guard
+
+import "net"
+
+func socketOf(c net.Conn) socket { return waiting{c} }
