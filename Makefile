@@ -85,6 +85,7 @@ fuzz: libvips ## fuzz every parser for a while each (FUZZTIME=30s)
 .PHONY: bench
 bench: build ## measure beside its rivals (QUICK=1 in three minutes, SOURCES=folder with *.jpg, ONLY=hit,render)
 	@sh bench/install.sh $(BUILD)/bench $(VIPS)
+	@cd edge && $(GO) test -c -o $(BIN)/picture.test ./internal/render/picture # compares rungs with direct renders
 	@exec $(BIN)/pictor-bench --bin $(BIN) --tools $(BUILD)/bench --results $(CURDIR)/bench/results \
 		$(if $(QUICK),--quick,--readme $(CURDIR)/README.md) $(if $(SOURCES),--sources '$(SOURCES)') $(if $(ONLY),--only '$(ONLY)')
 

@@ -47,8 +47,9 @@ fetch() {
 		-o "Dir::Cache::archives=$folder/packages" nginx varnish wrk
 }
 
-# imagor is built in a module of its own against our libvips, as it is and once with libvips' SIMD switched on, which it
-# leaves off.
+# imagor is built in a module of its own against our libvips: as it is, and once with libvips' SIMD switched on, which it
+# leaves off, and its encoders set like the others', most of which no flag of it can. Its binding takes an effort of 0 for
+# one that was not set.
 imagor() {
 	rm -rf imagor
 	mkdir -p imagor bin
@@ -61,11 +62,32 @@ imagor() {
 	export GOFLAGS=-mod=mod GOWORK=off CGO_ENABLED=1 PKG_CONFIG_PATH="$libvips/lib/pkgconfig"
 	nice "$GO" build -o ../bin/imagor github.com/cshum/imagor/cmd/imagor
 	cp -R "$("$GO" list -m -f '{{.Dir}}' github.com/cshum/imagor)" source
-	chmod -R u+w source
-	sed -i 's/ConcurrencyLevel: v.Concurrency,/& VectorEnabled: true,/' source/processor/vipsprocessor/processor.go
-	grep -q 'VectorEnabled: true' source/processor/vipsprocessor/processor.go
+	cp -R "$("$GO" list -m -f '{{.Dir}}' github.com/cshum/vipsgen)" binding
+	chmod -R u+w source binding
+	at=source/processor/vipsprocessor
+	change $at/processor.go 's/ConcurrencyLevel: v.Concurrency,/& VectorEnabled: true,/'
+	change $at/process.go 's/vips.WebpsaveBufferOptions{/& Effort: webpEffort,/'
+	change $at/process.go 's/vips.JpegsaveBufferOptions{/& OptimizeCoding: true,/'
+	change $at/process.go 's/vips.HeifsaveBufferOptions{/& Bitdepth: 8,/'
+	change binding/vips/vips.c '/^int vipsgen_heifsave/,/^}/s/vipsgen_set_int\((operation), ("effort", effort)\)/vips_object_set(VIPS_OBJECT(\1), \2, NULL)/'
+	cat >$at/effort.go <<-EOF
+		package vipsprocessor
+		import (
+			"os"
+			"strconv"
+		)
+		var webpEffort, _ = strconv.Atoi(os.Getenv("WEBP_EFFORT"))
+	EOF
 	echo 'replace github.com/cshum/imagor => ./source' >>go.mod
-	nice "$GO" build -o ../bin/imagor-simd github.com/cshum/imagor/cmd/imagor
+	echo 'replace github.com/cshum/vipsgen => ./binding' >>go.mod
+	nice "$GO" build -o ../bin/imagor-tuned github.com/cshum/imagor/cmd/imagor
+}
+
+# change edits a file, or fails where there is nothing to edit.
+change() {
+	sed -E "$2" "$1" >changed
+	! cmp -s changed "$1"
+	cat changed >"$1"
 }
 
 ipx() {
@@ -85,7 +107,7 @@ thumbor() {
 }
 
 install debian-nginx-varnish-wrk debian
-install imagor-1.6.0 imagor
+install imagor-1.6.0-tuned imagor
 install ipx-3.1.1 ipx
 install thumbor-7.8.0 thumbor
 exit 0

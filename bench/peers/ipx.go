@@ -11,8 +11,8 @@ import (
 //go:embed ipx.mjs
 var ipxServer []byte
 
-// StartIPX starts ipx with its storage on the sources.
-func StartIPX(ctx context.Context, at Place, sources string) (*Renderer, error) {
+// StartIPX starts ipx with its storage on the sources, and with this effort for WebP.
+func StartIPX(ctx context.Context, at Place, sources string, webpEffort int) (*Renderer, error) {
 	if _, err := at.tool("ipx/node_modules/ipx/package.json"); err != nil {
 		return nil, err
 	}
@@ -21,12 +21,13 @@ func StartIPX(ctx context.Context, at Place, sources string) (*Renderer, error) 
 		return nil, err
 	}
 	s, err := run(ctx, at, "ipx", "node", []string{"NODE_ENV=production"}, func(_ string, port int) []string {
-		return []string{script, fmt.Sprint(port), sources}
+		return []string{script, fmt.Sprint(port), sources, fmt.Sprint(webpEffort)}
 	})
 	if err != nil {
 		return nil, err
 	}
-	return overHTTP(s, "efforts and chroma subsampling made the same through the defaults of sharp", func(j Job) string {
+	return overHTTP(s, Settings{JPEG: same, WebP: same, AVIF: "the same, by an older libaom",
+		Rest: "efforts and chroma subsampling are set through sharp's defaults; sharp brings its own libvips, see «Versions»"}, func(j Job) string {
 		size := fmt.Sprintf("w_%d", j.Width)
 		if j.Height > 0 {
 			size = fmt.Sprintf("s_%dx%d", j.Width, j.Height)

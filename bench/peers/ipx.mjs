@@ -1,12 +1,12 @@
-// ipx over a folder of originals: node server.mjs PORT FOLDER
+// ipx over a folder of originals: node server.mjs PORT FOLDER WEBP_EFFORT
 import { createServer } from "node:http";
 import sharp from "sharp";
 import { createIPX, createIPXNodeServer, ipxFSStorage } from "ipx";
 
-const [port, folder] = process.argv.slice(2);
+const [port, folder, webpEffort] = process.argv.slice(2);
 
 // ipx cannot name an effort, so the encoders' defaults are set to what the others use.
-const defaults = { webp: { effort: 2 }, avif: { effort: 0, chromaSubsampling: "4:2:0" } };
+const defaults = { webp: { effort: Number(webpEffort) }, avif: { effort: 0, chromaSubsampling: "4:2:0" } };
 const toFormat = sharp.prototype.toFormat;
 sharp.prototype.toFormat = function (format, options = {}) {
   return toFormat.call(this, format, { ...defaults[format], ...options });

@@ -28,18 +28,28 @@ func (j Job) extension() string {
 
 // Renderer makes pictures. Do may be called by several goroutines.
 type Renderer struct {
-	Pid   int // whose processor time and memory, with its children's, the work costs
-	Notes string
-	Do    func(ctx context.Context, j Job) ([]byte, error)
-	Stop  func()
+	Pid      int // whose processor time and memory, with its children's, the work costs
+	Settings Settings
+	Do       func(ctx context.Context, j Job) ([]byte, error)
+	Stop     func()
 }
+
+// Settings tell how a renderer's encoders are set beside the edge's. The quality is the job's for all.
+type Settings struct {
+	JPEG, WebP, AVIF string
+	Rest             string // what else is different
+}
+
+// same is a setting that is the edge's: JPEG baseline, 4:2:0, with Huffman tables of its own; WebP with the effort that
+// is asked for; AVIF of 8 bits, 4:2:0, effort 0.
+const same = "the same"
 
 // renderClient keeps enough connections open.
 var renderClient = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
 // overHTTP makes a renderer of a server and the URLs of its jobs.
-func overHTTP(s *Server, notes string, target func(Job) string) *Renderer {
-	return &Renderer{Pid: s.Pid, Notes: notes, Stop: s.Stop, Do: func(ctx context.Context, j Job) ([]byte, error) {
+func overHTTP(s *Server, settings Settings, target func(Job) string) *Renderer {
+	return &Renderer{Pid: s.Pid, Settings: settings, Stop: s.Stop, Do: func(ctx context.Context, j Job) ([]byte, error) {
 		return Fetch(ctx, "http://"+s.Address+target(j))
 	}}
 }

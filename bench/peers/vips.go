@@ -35,7 +35,8 @@ func StartVips(_ context.Context, at Place, sources string, threads int) (*Rende
 		return nil, fmt.Errorf("start libvips loop: %w", err)
 	}
 	l := newVipsLoop(in, out)
-	return &Renderer{Pid: cmd.Process.Pid, Do: l.do, Notes: "libvips in a loop: thumbnail_buffer and save, no HTTP", Stop: func() {
+	return &Renderer{Pid: cmd.Process.Pid, Do: l.do, Settings: Settings{JPEG: same, WebP: same, AVIF: same,
+		Rest: "thumbnail_buffer and save in a loop, a thread a core, no HTTP"}, Stop: func() {
 		in.Close() // ends the loop
 		_ = cmd.Wait()
 	}}, nil

@@ -18,6 +18,13 @@ type Table struct {
 	Ratios   bool     // show the first peer's figure divided by each other's
 }
 
+// Sheet is a table of words.
+type Sheet struct {
+	Title, Note string
+	Head        []string
+	Rows        [][]string
+}
+
 // Failure is a rival that could not be measured, or not in one case.
 type Failure struct{ Scenario, Case, Peer, Why string }
 
@@ -30,6 +37,7 @@ type Doc struct {
 	Checks   []string // that the measurement itself is sound
 	Verdicts []Verdict
 	Tables   []Table
+	Sheets   []Sheet
 	Plots    []Plot
 	Failures []Failure
 	Figures  *Figures
@@ -52,6 +60,9 @@ func (d *Doc) Markdown(w io.Writer) error {
 	b.WriteString(d.failures())
 	list(&b, "Checks", d.Checks)
 	list(&b, "How it was measured", d.Settings)
+	for _, s := range d.Sheets {
+		b.WriteString("\n" + s.markdown())
+	}
 	facts(&b, "Machine", d.Machine)
 	facts(&b, "Versions", d.Versions)
 	_, err := io.WriteString(w, b.String())
@@ -85,6 +96,15 @@ func (d *Doc) table(t Table) string {
 			fmt.Fprintf(&b, " %s |", d.cell(t, c, peer))
 		}
 		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func (s Sheet) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s\n\n%s\n\n| %s |\n|%s\n", s.Title, s.Note, strings.Join(s.Head, " | "), strings.Repeat("---|", len(s.Head)))
+	for _, row := range s.Rows {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
 	}
 	return b.String()
 }

@@ -14,6 +14,9 @@ var All = []Scenario{
 	{"disk", Disk},
 	{"render", Renders},
 	{"once", Once},
+	{"page", Page},
+	{"flood", Flood},
+	{"rungs", Rungs},
 	{"memory", Memory},
 }
 

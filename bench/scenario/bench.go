@@ -37,6 +37,8 @@ type Bench struct {
 	Server  int // the core of servers that are measured for hits
 	Load    int // the core of the load generator
 	Log     io.Writer
+	Cut     <-chan struct{} // closed when the run is to end early: what fails after that is no news
+	Took    []string        // each scenario
 	Figures report.Figures
 	Failed  []report.Failure
 	Tables  []report.Table
@@ -45,7 +47,8 @@ type Bench struct {
 	Plots   []report.Plot
 	Files   map[string][]byte // to lie beside the report
 
-	places int
+	places   int
+	encoders map[string]peers.Settings // of those that rendered
 }
 
 // edgeName is how the edge is called in figures.
@@ -67,6 +70,11 @@ func (b *Bench) Fail(scenario, peer string, err error) { b.failCase(scenario, ""
 
 // failCase notes once who could not be measured in one case.
 func (b *Bench) failCase(scenario, c, peer string, err error) {
+	select {
+	case <-b.Cut:
+		return
+	default:
+	}
 	b.say("%s %s: %s failed: %v", scenario, c, peer, err)
 	for _, f := range b.Failed {
 		if f.Scenario == scenario && f.Case == c && f.Peer == peer {

@@ -18,7 +18,7 @@ import (
 
 const onceCase = "400×400 JPEG"
 
-var oncePeers = []string{edgeName, vipsName, simdName, "ipx"}
+var oncePeers = []string{edgeName, vipsName, tunedName, "ipx"}
 
 var onceTables = []report.Table{
 	{Title: "Sources asked for once: pictures per second", Scenario: "once", Metric: "rate", Unit: "pictures/s", Cases: []string{onceCase},
@@ -26,7 +26,7 @@ var onceTables = []report.Table{
 			"its rate the edge has."},
 	{Title: "Sources asked for once: processor time", Scenario: "once", Metric: "cpu", Unit: "ms per picture", Cases: []string{onceCase},
 		Peers: oncePeers, Ratios: true},
-	{Title: "Sources asked for once: latency with one in flight", Scenario: "once", Metric: "latency", Unit: "ms, median of a round",
+	{Title: "First request of a 12-megapixel thumbnail: latency, one in flight", Scenario: "once", Metric: "latency", Unit: "ms, median of a round",
 		Cases: []string{onceCase}, Peers: oncePeers, Ratios: true},
 }
 
@@ -54,8 +54,8 @@ func Once(ctx context.Context, b *Bench) error {
 	o := &once{renders: r, folder: sources.Dir, origin: c, edge: s.Edges[0].URL}
 	r.joinEdge(ctx, s)
 	r.joinVips(ctx, sources.Dir)
-	r.joinImagor(ctx, simdName, "imagor-simd", sources.Dir)
-	r.joinIPX(ctx, sources.Dir)
+	r.joinTunedImagor(ctx, sources.Dir, webpEffort)
+	r.joinIPX(ctx, sources.Dir, webpEffort)
 	b.rounds(func(round int, order *rand.Rand) {
 		if err := o.round(ctx, round, order); err != nil {
 			b.Fail("once", "a round", err)

@@ -19,7 +19,7 @@ type kind struct {
 
 var kinds = []kind{
 	{"400×400 JPEG", peers.Job{Width: 400, Height: 400, Format: "jpeg", Quality: 80}},
-	{"1200 wide WebP", peers.Job{Width: 1200, Format: "webp", Quality: 80, Effort: 2}},
+	{"1200 wide WebP", peers.Job{Width: 1200, Format: "webp", Quality: 80, Effort: webpEffort}},
 	{"1200 wide AVIF", peers.Job{Width: 1200, Format: "avif", Quality: 60, Effort: 0}},
 }
 
@@ -57,11 +57,14 @@ const (
 
 // Names of peers in several places.
 const (
-	vipsName = "libvips loop"
-	simdName = "imagor (SIMD on)"
+	vipsName  = "libvips loop"
+	tunedName = "imagor (tuned)"
 )
 
-var renderPeers = []string{edgeName, vipsName, "imagor", simdName, "ipx", "thumbor"}
+// webpEffort is the edge's own.
+const webpEffort = 2
+
+var renderPeers = []string{edgeName, vipsName, "imagor", tunedName, "ipx", "thumbor"}
 
 var renderTables = []report.Table{
 	{Title: "Variants of 12 megapixels: pictures per second", Scenario: "render", Metric: "rate", Unit: "pictures/s",
@@ -107,15 +110,26 @@ func Renders(ctx context.Context, b *Bench) error {
 }
 
 func (r *renders) notes() []string {
-	lines := []string{fmt.Sprintf("Renders: %d in flight, all cores, %d photographs (%s), every job with other parameters. JPEG quality 80 "+
-		"with optimised Huffman tables, WebP quality 80 effort 2, AVIF quality 60 effort 0, unless a peer says otherwise:",
-		inFlight, len(r.names), r.origin())}
+	return []string{fmt.Sprintf("Renders: %d in flight, all cores, %d photographs (%s), every job with other parameters. Quality 80 for "+
+		"JPEG and WebP, 60 for AVIF; see «How encoders were set».", inFlight, len(r.names), r.origin())}
+}
+
+// Sheets tell what there is to know beside the figures.
+func (b *Bench) Sheets() []report.Sheet {
+	if len(b.encoders) == 0 {
+		return nil
+	}
+	s := report.Sheet{Title: "How encoders were set", Head: []string{"", "JPEG", "WebP", "AVIF", "otherwise"},
+		Note: "The quality is the job's for everybody. imgproxy needs a system library that no package registry has in a form which could " +
+			"be installed beside the others, and is not measured."}
+	s.Rows = append(s.Rows, []string{edgeName, "baseline, 4:2:0, Huffman tables of its own", fmt.Sprintf("effort %d, or as a page says", webpEffort),
+		"8 bits, 4:2:0, effort 0", "libvips in processes of its own, over HTTP"})
 	for _, name := range renderPeers {
-		if p := r.peers[name]; p != nil && p.Notes != "" {
-			lines = append(lines, fmt.Sprintf("%s: %s.", name, p.Notes))
+		if e, ok := b.encoders[name]; ok {
+			s.Rows = append(s.Rows, []string{name, e.JPEG, e.WebP, e.AVIF, e.Rest})
 		}
 	}
-	return lines
+	return []report.Sheet{s}
 }
 
 func (r *renders) origin() string {

@@ -95,39 +95,48 @@ func (r *renders) paint(name string, photo func() []byte) error {
 	return os.Rename(file+".new", file) // whole, or not there
 }
 
-func (r *renders) start(ctx context.Context, env ...string) error {
-	sources, err := r.place("sources", -1)
+// photoFolder makes one with the photographs in it, for those who read files.
+func (r *renders) photoFolder() (string, error) {
+	at, err := r.place("sources", -1)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for name, file := range r.photos {
 		file, err := filepath.Abs(file)
 		if err != nil {
-			return err
+			return "", err
 		}
-		if err := os.Symlink(file, filepath.Join(sources.Dir, name+".jpg")); err != nil {
-			return err
+		if err := os.Symlink(file, filepath.Join(at.Dir, name+".jpg")); err != nil {
+			return "", err
 		}
+	}
+	return at.Dir, nil
+}
+
+func (r *renders) start(ctx context.Context, env ...string) error {
+	sources, err := r.photoFolder()
+	if err != nil {
+		return err
 	}
 	s, err := r.edge(ctx, env...)
 	if err != nil {
 		return err
 	}
 	r.stops = append(r.stops, s.Stop)
-	if err := r.upload(ctx, s); err != nil {
+	if _, err := r.upload(ctx, s); err != nil {
 		return err
 	}
 	r.joinEdge(ctx, s)
-	r.joinVips(ctx, sources.Dir)
-	r.joinImagor(ctx, simdName, "imagor-simd", sources.Dir)
-	r.joinIPX(ctx, sources.Dir)
+	r.joinVips(ctx, sources)
+	r.joinTunedImagor(ctx, sources, webpEffort)
+	r.joinIPX(ctx, sources, webpEffort)
 	if r.Quick {
 		r.Notes = append(r.Notes, "Quick: thumbor, and imagor as it is built by default, were left out; both are slow.")
 		return nil
 	}
-	r.joinImagor(ctx, "imagor", "imagor", sources.Dir)
+	r.joinImagor(ctx, sources)
 	r.join(ctx, "thumbor", func(ctx context.Context, at peers.Place) (*peers.Renderer, error) {
-		return peers.StartThumbor(ctx, at, sources.Dir, runtime.NumCPU())
+		return peers.StartThumbor(ctx, at, sources, runtime.NumCPU())
 	})
 	return nil
 }
@@ -147,33 +156,40 @@ func (r *renders) joinVips(ctx context.Context, sources string) {
 	})
 }
 
-func (r *renders) joinImagor(ctx context.Context, name, build, sources string) {
-	r.join(ctx, name, func(ctx context.Context, at peers.Place) (*peers.Renderer, error) {
-		return peers.StartImagor(ctx, at, sources, build)
+func (r *renders) joinImagor(ctx context.Context, sources string) {
+	r.join(ctx, "imagor", func(ctx context.Context, at peers.Place) (*peers.Renderer, error) {
+		return peers.StartImagor(ctx, at, sources)
 	})
 }
 
-func (r *renders) joinIPX(ctx context.Context, sources string) {
+func (r *renders) joinTunedImagor(ctx context.Context, sources string, webpEffort int) {
+	r.join(ctx, tunedName, func(ctx context.Context, at peers.Place) (*peers.Renderer, error) {
+		return peers.StartTunedImagor(ctx, at, sources, webpEffort)
+	})
+}
+
+func (r *renders) joinIPX(ctx context.Context, sources string, webpEffort int) {
 	r.join(ctx, "ipx", func(ctx context.Context, at peers.Place) (*peers.Renderer, error) {
-		return peers.StartIPX(ctx, at, sources)
+		return peers.StartIPX(ctx, at, sources, webpEffort)
 	})
 }
 
-func (r *renders) upload(ctx context.Context, s *stack.Stack) error {
+// upload gives the photographs to the origin, with the client that did it.
+func (r *renders) upload(ctx context.Context, s *stack.Stack) (*client.Client, error) {
 	c, err := client.SignIn(ctx, s.Origin.URL, s.Admin.Email, s.Admin.Password)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range r.names {
 		photo, err := os.ReadFile(r.photos[name])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if _, err := c.Upload(ctx, name+".jpg", photo, map[string]string{"public_id": name}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return c, nil
 }
 
 // join takes a peer in, if it makes the pictures that were asked for of every photograph.
@@ -200,6 +216,12 @@ func (r *renders) join(ctx context.Context, name string, start func(context.Cont
 		}
 	}
 	r.peers[name] = p
+	if name != edgeName {
+		if r.encoders == nil {
+			r.encoders = map[string]peers.Settings{}
+		}
+		r.encoders[name] = p.Settings
+	}
 }
 
 func (r *renders) next(name string, k kind) peers.Job {
@@ -217,6 +239,11 @@ func (r *renders) check(ctx context.Context, p *peers.Renderer, j peers.Job) err
 	if err != nil {
 		return err
 	}
+	return isResult(body, j)
+}
+
+// isResult checks that a body is what the job asks for.
+func isResult(body []byte, j peers.Job) error {
 	img, err := vips.NewImageFromBuffer(body, nil)
 	if err != nil {
 		return fmt.Errorf("read the result: %w", err)
@@ -245,7 +272,7 @@ func (r *renders) drive(ctx context.Context, p *peers.Renderer, next func(done i
 		mu.Lock()
 		defer mu.Unlock()
 		return next(len(done))
-	}, func(body []byte) {
+	}, func(_ peers.Job, body []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		done, sizes = append(done, time.Now()), sizes+len(body)
@@ -255,7 +282,7 @@ func (r *renders) drive(ctx context.Context, p *peers.Renderer, next func(done i
 }
 
 // fly keeps jobs in flight until there is no next one, or one fails.
-func (r *renders) fly(ctx context.Context, p *peers.Renderer, next func() (peers.Job, bool), made func([]byte)) error {
+func (r *renders) fly(ctx context.Context, p *peers.Renderer, next func() (peers.Job, bool), made func(peers.Job, []byte)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var flying sync.WaitGroup
@@ -271,7 +298,7 @@ func (r *renders) fly(ctx context.Context, p *peers.Renderer, next func() (peers
 					cancel(err)
 					return
 				}
-				made(body)
+				made(j, body)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"image/jpeg"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +23,8 @@ import (
 // A goal about a figure that no scenario takes would be «not measured» for ever.
 func TestGoalsAreAboutWhatIsMeasured(t *testing.T) {
 	h := &hits{Bench: &Bench{}}
-	tables := append(append([]report.Table{diskTable, memoryTable, h.latencyTable("p99")}, hitTables...), slices.Concat(renderTables, onceTables)...)
+	tables := slices.Concat([]report.Table{diskTable, memoryTable, rungsTable, h.latencyTable("p99")}, hitTables, renderTables, onceTables, pageTables,
+		floodTables)
 	for _, g := range Goals {
 		if (g.AtLeast == 0) == (g.AtMost == 0) || g.Name == "" || len(g.Per) == 0 && g.Unit == "" {
 			t.Errorf("%+v promises nothing, or two things", g)
@@ -59,6 +61,60 @@ func TestJobsOfAKindAreDistinct(t *testing.T) {
 		if i < 30*8*len(sources) {
 			t.Errorf("%s has only %d jobs", k.name, i)
 		}
+	}
+}
+
+func TestJobsOfTheFloodAreDistinct(t *testing.T) {
+	for name, nth := range map[string]func(int) peers.Job{"thumbnail": nthThumbnail, "poster": nthPoster} {
+		seen := map[peers.Job]bool{}
+		for i := range 2000 {
+			j := nth(i)
+			if seen[j] || j.Source != name || j.Width < 200 || j.Height < 90 || j.Quality < 40 {
+				t.Fatalf("%s %d is odd, or one of the earlier: %+v", name, i, j)
+			}
+			seen[j] = true
+		}
+	}
+}
+
+func TestPageAsksPhotographByPhotograph(t *testing.T) {
+	var sources []string
+	for i := range pagePhotos {
+		sources = append(sources, strconv.Itoa(i))
+	}
+	jobs := pageJobs(sources, 4)
+	seen := map[peers.Job]bool{}
+	for i, j := range jobs {
+		if seen[j] || j.Source != sources[i/12] || j.Effort != 4 || j.Quality != 80 {
+			t.Errorf("job %d: %+v", i, j)
+		}
+		seen[j] = true
+	}
+	if len(jobs) != 144 {
+		t.Errorf("%d jobs, want 144", len(jobs))
+	}
+}
+
+func TestWorstOfTheRungs(t *testing.T) {
+	worst := worstRungs([]byte("=== RUN   TestRungsAreFaithful\n    rungs_test.go:142: line art: 0.9995\n" +
+		"    rungs_test.go:139: skin from pixels of 1.22 times the size: SSIM 0.8911\n    rungs_test.go:142: skin: 0.8911\n" +
+		"    rungs_test.go:142: a.jpg: 1.0000\n    rungs_test.go:142: b: c.jpg: 0.9922\n--- FAIL: TestRungsAreFaithful (34.17s)\nFAIL\n"))
+	want := map[string]worstRung{rungsHard: {"skin", 0.8911, 2}, rungsPhotos: {"b: c.jpg", 0.9922, 2}}
+	if !maps.Equal(worst, want) {
+		t.Errorf("%+v, want %+v", worst, want)
+	}
+	if none := worstRungs([]byte("testing: warning: no tests to run\nPASS\n")); len(none) != 0 {
+		t.Errorf("%+v of nothing", none)
+	}
+}
+
+func TestQuantiles(t *testing.T) {
+	var sorted []time.Duration
+	for i := range 200 {
+		sorted = append(sorted, time.Duration(i+1)*time.Millisecond)
+	}
+	if p50, p99 := quantile(sorted, "p50"), quantile(sorted, "p99"); p50 != 100 || p99 != 198 {
+		t.Errorf("%v and %v", p50, p99)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -41,33 +42,12 @@ func (r *run) Run() error {
 	vips.Startup(&vips.Config{ConcurrencyLevel: 1, VectorEnabled: true}) // results are looked at
 	defer vips.Shutdown()
 	started, loadBefore := time.Now(), loadAverage()
-	for _, s := range scenario.All {
-		if len(r.Only) > 0 && !slices.Contains(r.Only, s.Name) {
-			continue
-		}
-		if err := s.Run(ctx, b); ctx.Err() != nil {
-			return errors.New("interrupted")
-		} else if err != nil {
-			b.Fail(s.Name, "the whole scenario", err)
-		}
-	}
-	doc := &report.Doc{
-		Title:    "Pictor beside its rivals, " + started.Format("2 January 2006 15:04"),
-		Machine:  machine(loadBefore),
-		Versions: versions(ctx, r.Tools),
-		Settings: append([]string{fmt.Sprintf("%d rounds, seed %d, %s.", b.Rounds, b.Seed, time.Since(started).Round(time.Second))}, b.Notes...),
-		Checks:   b.Checks,
-		Verdicts: report.Judge(scenario.Goals, &b.Figures),
-		Tables:   b.Tables,
-		Plots:    b.Plots,
-		Failures: b.Failed,
-		Figures:  &b.Figures,
-		Files:    b.Files,
-	}
-	folder := filepath.Join(r.Results, started.Format("2006-01-02"))
-	if r.Quick {
-		folder += "-quick"
-	}
+	b.Cut = ctx.Done()
+	r.measure(ctx, b)
+	cut := ctx.Err() != nil
+	stop() // a second signal ends the program at once
+	doc := r.report(b, started, loadBefore, cut)
+	folder := r.folder(started, cut)
 	if err := doc.Write(folder); err != nil {
 		return err
 	}
@@ -76,10 +56,66 @@ func (r *run) Run() error {
 		fmt.Printf("failed: %s %s, %s: %.200s\n", f.Scenario, f.Case, f.Peer, f.Why)
 	}
 	fmt.Printf("\n%s\n", filepath.Join(folder, "report.md"))
-	if r.Readme == "" {
+	if cut {
+		return errors.New("interrupted: the report holds what was measured until then")
+	}
+	if r.Readme == "" || len(r.Only) > 0 {
 		return nil
 	}
 	return doc.Summarize(r.Readme, folder)
+}
+
+// measure runs the scenarios until the last, or until ctx ends.
+func (r *run) measure(ctx context.Context, b *scenario.Bench) {
+	for _, s := range scenario.All {
+		if len(r.Only) > 0 && !slices.Contains(r.Only, s.Name) || ctx.Err() != nil {
+			continue
+		}
+		begun := time.Now()
+		if err := s.Run(ctx, b); err != nil {
+			b.Fail(s.Name, "the whole scenario", err)
+		}
+		b.Took = append(b.Took, fmt.Sprintf("%s %s", s.Name, time.Since(begun).Round(time.Second)))
+	}
+}
+
+func (r *run) report(b *scenario.Bench, started time.Time, loadBefore string, cut bool) *report.Doc {
+	doc := &report.Doc{
+		Title:    "Pictor beside its rivals, " + started.Format("2 January 2006 15:04"),
+		Machine:  machine(loadBefore),
+		Versions: versions(context.Background(), r.Tools),
+		Settings: append([]string{fmt.Sprintf("%d rounds, seed %d, %s: %s.", b.Rounds, b.Seed, time.Since(started).Round(time.Second),
+			strings.Join(b.Took, ", "))}, b.Notes...),
+		Checks:   b.Checks,
+		Verdicts: report.Judge(scenario.Goals, &b.Figures),
+		Tables:   b.Tables,
+		Sheets:   b.Sheets(),
+		Plots:    slices.DeleteFunc(b.Plots, func(p report.Plot) bool { return len(p.Series) == 0 }),
+		Failures: b.Failed,
+		Figures:  &b.Figures,
+		Files:    b.Files,
+	}
+	if cut {
+		doc.Title += ", cut short"
+		doc.Checks = append([]string{fmt.Sprintf("The run was interrupted after %s: rounds are missing, and what would have come then.",
+			time.Since(started).Round(time.Second))}, doc.Checks...)
+	}
+	return doc
+}
+
+// folder is where the report goes. Only that of a whole run takes the place of the day's last one.
+func (r *run) folder(started time.Time, cut bool) string {
+	folder := filepath.Join(r.Results, started.Format("2006-01-02"))
+	if r.Quick {
+		folder += "-quick"
+	}
+	if len(r.Only) > 0 {
+		folder += "-" + strings.Join(r.Only, "-")
+	}
+	if cut {
+		folder += "-cut-short"
+	}
+	return folder
 }
 
 // bench prepares a run.
