@@ -42,7 +42,8 @@ type conn struct {
 
 // States of a connection, between it and Shutdown.
 const (
-	stateIdle uint32 = iota // no whole request is there: it may be closed
+	stateNew  uint32 = iota // the first request has not come wholly
+	stateIdle               // nor has the next: the connection may be closed
 	stateBusy
 	stateClosed
 )
@@ -165,7 +166,7 @@ func (c *conn) scan() (whole bool, _ *Refusal) {
 
 // answer answers the request whose head was found whole, and reports whether another may follow.
 func (c *conn) answer() (again bool) {
-	if !c.state.CompareAndSwap(stateIdle, stateBusy) {
+	if !c.state.CompareAndSwap(stateIdle, stateBusy) && !c.state.CompareAndSwap(stateNew, stateBusy) {
 		return false
 	}
 	ctx, behind := c.context(), c.in.Buffered()-c.checked
@@ -268,13 +269,6 @@ func (c *conn) release() {
 		c.ctx.Init2(nil, nil, false)
 		contexts.Put(c.ctx)
 		c.ctx = nil
-	}
-}
-
-// closeIdle closes the connection unless it answers.
-func (c *conn) closeIdle() {
-	if c.state.CompareAndSwap(stateIdle, stateClosed) {
-		c.network.Close()
 	}
 }
 

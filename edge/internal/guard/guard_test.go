@@ -3,6 +3,7 @@ package guard_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -360,3 +361,74 @@ func TestConnectionsPerSite(t *testing.T) {
 	}
 	t.Error("a closed connection still counts")
 }
+
+// A server that stops answers who has connected, waits a moment for those who have not asked yet, and for nobody who was
+// answered before.
+func TestShutdownAnswersWhoHasJustCome(t *testing.T) {
+	s := serve(t, guard.Options{}, nil)
+	kept, late, silent := s.dial(t), s.dial(t), s.dial(t)
+	fromKept := bufio.NewReader(kept)
+	io.WriteString(kept, marker)
+	if resp, err := http.ReadResponse(fromKept, nil); err != nil || resp.Close {
+		t.Fatal(resp, err)
+	}
+	for s.guard.Conns() < 3 { // the system accepts before the server does
+		time.Sleep(time.Millisecond)
+	}
+	began, stopped := time.Now(), make(chan error, 1)
+	go func() { stopped <- s.guard.Shutdown(t.Context()) }()
+	if _, err := fromKept.ReadByte(); err != io.EOF {
+		t.Errorf("the connection that was answered before: %v, want its end", err)
+	}
+	io.WriteString(late, marker)
+	if resp, err := http.ReadResponse(bufio.NewReader(late), nil); err != nil || resp.StatusCode != 200 || !resp.Close {
+		t.Errorf("the connection that had just come: %v, %v", resp, err)
+	}
+	if n, err := silent.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the connection that says nothing: %d bytes, %v, want its end", n, err)
+	}
+	if err := <-stopped; err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("it took %s: %v", time.Since(began), err)
+	}
+}
+
+// What is accepted while the server stops is answered, too.
+func TestShutdownAnswersWhomItAccepts(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	l := &lastCall{conn: theirs, closed: make(chan struct{})}
+	g := guard.New(guard.Options{Handler: func(*fasthttp.RequestCtx) {}, Refuse: edge.ServeRefusal})
+	ended, stopped := make(chan error, 1), make(chan error, 1)
+	go func() { ended <- g.Serve(l) }()
+	go func() { stopped <- g.Shutdown(t.Context()) }()
+	<-l.closed
+	go io.WriteString(ours, marker)
+	if resp, err := http.ReadResponse(bufio.NewReader(ours), nil); err != nil || resp.StatusCode != 200 {
+		t.Errorf("%v, %v", resp, err)
+	}
+	if err := errors.Join(<-stopped, <-ended); err != nil {
+		t.Error(err)
+	}
+}
+
+// lastCall has one connection to accept, when it is closed.
+type lastCall struct {
+	conn   net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (l *lastCall) Accept() (c net.Conn, err error) {
+	<-l.closed
+	if c, l.conn = l.conn, nil; c == nil {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (l *lastCall) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *lastCall) Addr() net.Addr { return &net.TCPAddr{} }

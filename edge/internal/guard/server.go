@@ -22,10 +22,11 @@ type Server struct {
 
 	mu        sync.Mutex // guards what follows; never held across I/O
 	listeners []net.Listener
+	accepting int // of them, those that Serve still takes connections from
 	conns     map[*conn]struct{}
 	sites     map[netip.Addr]int
 	refusing  int           // connections beyond a limit that are being told so; they are not in conns
-	empty     chan struct{} // closed when the last connection has left a stopping server
+	empty     chan struct{} // closed when a stopping server accepts no more, and the last connection has left
 }
 
 // New makes a Server.
@@ -44,25 +45,39 @@ const acceptPause = 20 * time.Millisecond
 
 // Serve answers until Shutdown, and then gives nil, or until the listener fails.
 func (s *Server) Serve(l net.Listener) error {
-	s.mu.Lock()
-	s.listeners = append(s.listeners, l)
-	s.mu.Unlock()
+	s.begin(l)
+	defer s.accepted()
 	for {
 		c, err := l.Accept()
 		switch {
+		case err == nil:
+			s.welcome(c) // also when stopping: whoever was let in gets an answer
 		case s.stopping.Load():
-			if err == nil {
-				c.Close()
-			}
 			return nil
 		case errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF):
 			return err
-		case err != nil:
-			time.Sleep(acceptPause)
 		default:
-			s.welcome(c)
+			time.Sleep(acceptPause)
 		}
 	}
+}
+
+func (s *Server) begin(l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = append(s.listeners, l)
+	s.accepting++
+	if s.stopping.Load() {
+		l.Close()
+	}
+}
+
+// accepted is the inverse of begin.
+func (s *Server) accepted() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepting--
+	s.checkEmptyLocked()
 }
 
 // welcome serves the connection, or says why not.
@@ -84,8 +99,6 @@ func (s *Server) enter(c *conn) (why *Refusal, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.stopping.Load():
-		return errFull, false
 	case len(s.conns) >= s.opt.Conns:
 		why = errFull
 	case c.site.IsValid() && s.sites[c.site] >= s.opt.PerSite:
@@ -122,7 +135,7 @@ func (s *Server) leave(c *conn) {
 }
 
 func (s *Server) checkEmptyLocked() {
-	if !s.stopping.Load() || len(s.conns) > 0 {
+	if !s.stopping.Load() || s.accepting > 0 || len(s.conns) > 0 {
 		return
 	}
 	select {
@@ -139,38 +152,58 @@ func (s *Server) Conns() int {
 	return len(s.conns)
 }
 
+// firstWait is how long a stopping server waits for the first request of a connection: it was made, and so will the
+// request be, most likely. A client asks again by itself only where a connection has answered before.
+const firstWait = time.Second
+
 // Shutdown stops listening, closes connections that ask for nothing, and waits for the answers that are being made. When
 // ctx ends before that, the rest is cut off, and the error is that of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopping.Store(true)
-	for _, c := range s.stop() {
-		c.closeIdle()
+	s.stop()
+	s.closeAll(stateIdle)
+	first := time.NewTimer(firstWait)
+	defer first.Stop()
+	for {
+		select {
+		case <-s.empty:
+			return nil
+		case <-first.C:
+			s.closeAll(stateNew)
+		case <-ctx.Done():
+			s.cutOff()
+			return ctx.Err()
+		}
 	}
-	select {
-	case <-s.empty:
-		return nil
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		c.network.Close()
-	}
-	return ctx.Err()
 }
 
-// stop closes the listeners and gives the connections that there are.
-func (s *Server) stop() (open []*conn) {
+// stop closes the listeners.
+func (s *Server) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.listeners {
 		l.Close()
 	}
-	for c := range s.conns {
-		open = append(open, c)
-	}
 	s.checkEmptyLocked()
-	return open
+}
+
+// closeAll closes the connections that are in a state.
+func (s *Server) closeAll(state uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.state.CompareAndSwap(state, stateClosed) {
+			c.network.Close()
+		}
+	}
+}
+
+func (s *Server) cutOff() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.network.Close()
+	}
 }
 
 var (
