@@ -43,12 +43,19 @@ func start(t testing.TB, edges int, env ...string) *stack.Stack {
 
 func startIn(t testing.TB, data string, edges int, env ...string) *stack.Stack {
 	t.Helper()
+	return startAs(t, stack.Config{Data: data, Edges: edges, Env: env})
+}
+
+// startAs runs a stack as configured, with what all tests need.
+func startAs(t testing.TB, c stack.Config) *stack.Stack {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	limits := []string{"PICTOR_LIMIT_UPLOAD_IP=off", "PICTOR_LIMIT_LOGIN_IP=off", "PICTOR_LIMIT_LOGIN_EMAIL=off",
 		"PICTOR_EDGE_DISK_BYTES=268435456", "PICTOR_EDGE_MEMORY_BYTES=67108864", "PICTOR_EDGE_WORKERS=1",
 		"PICTOR_EDGE_REFINE=off"} // or pictures would change while tests compare them
-	s, err := stack.Start(ctx, stack.Config{Bin: bin(t), Data: data, Edges: edges, Env: append(limits, env...), Note: os.Stderr})
+	c.Bin, c.Env, c.Note = bin(t), append(limits, c.Env...), os.Stderr
+	s, err := stack.Start(ctx, c)
 	if err != nil {
 		t.Fatal(err)
 	}

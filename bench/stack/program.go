@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,6 +29,7 @@ type Program struct {
 	path, log string
 	env       []string
 	note      io.Writer
+	socket    *os.File // the public port, where it outlives the process; else nil
 
 	mu       sync.Mutex // guards what follows
 	cmd      *exec.Cmd
@@ -51,6 +53,10 @@ func (p *Program) startLocked() error {
 	}
 	defer out.Close()
 	cmd := exec.Command(p.path, "serve")
+	if p.socket != nil { // as systemd does: a variable names the process that the socket is for
+		cmd = exec.Command("/bin/sh", "-c", `export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=public; exec "$0" serve`, p.path)
+		cmd.ExtraFiles = []*os.File{p.socket}
+	}
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, out, out
 	// A group of its own: Ctrl-C reaches this process only, which then stops the programs in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
@@ -87,6 +93,20 @@ func (p *Program) watch(cmd *exec.Cmd, ended chan struct{}) {
 		return
 	}
 	fmt.Fprintf(p.note, "%s runs again\n", p.Name)
+}
+
+// keepPort opens the public port for good, if it is to be kept: connections wait in it while the program restarts.
+func (p *Program) keepPort(keep bool) error {
+	if !keep {
+		return nil
+	}
+	l, err := net.Listen("tcp", strings.TrimPrefix(p.URL, "http://"))
+	if err != nil {
+		return fmt.Errorf("keep the port of %s: %w", p.Name, err)
+	}
+	defer l.Close() // its file stays
+	p.socket, err = l.(*net.TCPListener).File()
+	return err
 }
 
 func (p *Program) keepRunning(restart bool) {

@@ -26,6 +26,7 @@ type Config struct {
 	Edges      int       // at least 1
 	Env        []string  // more variables for the programs, as NAME=value
 	Restart    bool      // start a program again that ended by itself
+	KeepPorts  bool      // the edges' public ports stay open while an edge restarts, as systemd keeps them
 	Note       io.Writer // one line for whatever happens to a program; nil for silence
 }
 
@@ -68,17 +69,29 @@ func Start(ctx context.Context, c Config) (*Stack, error) {
 	if err := s.define(key); err != nil {
 		return nil, err
 	}
-	for _, p := range s.all() {
-		if err := p.start(); err != nil {
-			s.Stop()
-			return nil, err
-		}
+	if err := s.start(); err != nil {
+		s.Stop()
+		return nil, err
 	}
 	if err := s.wait(ctx); err != nil {
 		s.Stop()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *Stack) start() error {
+	for _, e := range s.Edges {
+		if err := e.keepPort(s.config.KeepPorts); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.all() {
+		if err := p.start(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Stack) all() []*Program { return append([]*Program{s.Origin}, s.Edges...) }
@@ -174,7 +187,10 @@ func (s *Stack) wait(ctx context.Context) error {
 func (s *Stack) Stop() {
 	var edges sync.WaitGroup
 	for _, e := range s.Edges {
-		edges.Go(e.Stop)
+		edges.Go(func() {
+			e.Stop()
+			e.socket.Close() // nil where no port was kept
+		})
 	}
 	edges.Wait()
 	if s.Origin != nil {
