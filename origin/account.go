@@ -28,6 +28,7 @@ type Account struct {
 	Plan         Plan
 	Disabled     bool // can neither sign in nor use keys; assets stay
 	Settings     Settings
+	Limits       AccountLimits
 	PasswordHash []byte
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
@@ -127,6 +128,7 @@ type AccountPatch struct {
 	Role     *Role
 	Plan     *Plan
 	Disabled *bool
+	Limits   *AccountLimits // all of them
 }
 
 // Bootstrap makes the first administrator when no account exists. Without a password it makes one up and returns it.
@@ -260,8 +262,20 @@ func (c *Core) insertAccount(tx Tx, acc *Account) (err error) {
 	return tx.CreateAccount(*acc)
 }
 
-// UpdateAccount changes an account. A new password or disabling ends its sessions. Only for administrators, of whom one
-// that can act always remains.
+// FindAccount gives any account. Only for administrators.
+func (c *Core) FindAccount(ctx context.Context, who Principal, id string) (acc Account, err error) {
+	if err := who.mustBeAdmin(); err != nil {
+		return Account{}, err
+	}
+	err = c.cfg.Store.View(ctx, func(tx ReadTx) (err error) {
+		acc, err = tx.Account(id)
+		return err
+	})
+	return acc, err
+}
+
+// UpdateAccount changes an account. A new password or disabling ends its sessions; edges keep to new limits within a
+// second. Only for administrators, of whom one that can act always remains.
 func (c *Core) UpdateAccount(ctx context.Context, who Principal, id string, patch AccountPatch) (acc Account, err error) {
 	if err := who.mustBeAdmin(); err != nil {
 		return Account{}, err
@@ -285,7 +299,11 @@ func (c *Core) UpdateAccount(ctx context.Context, who Principal, id string, patc
 		}
 		acc = patch.apply(before, hash)
 		acc.UpdatedAt = c.cfg.Now()
-		return c.replaceAccount(tx, who, before, acc)
+		if err := c.replaceAccount(tx, who, before, acc); err != nil || patch.Limits == nil {
+			return err
+		}
+		_, err = tx.Change(wire.ProfileName(id)) // which brings the limits
+		return err
 	})
 	if err != nil {
 		return Account{}, err
@@ -336,7 +354,12 @@ func (p *AccountPatch) parse() error {
 		}
 	}
 	if p.Plan != nil {
-		return p.Plan.check()
+		if err := p.Plan.check(); err != nil {
+			return err
+		}
+	}
+	if p.Limits != nil {
+		return p.Limits.check()
 	}
 	return nil
 }
@@ -359,6 +382,9 @@ func (p AccountPatch) apply(acc Account, hash []byte) Account {
 	}
 	if p.Disabled != nil {
 		acc.Disabled = *p.Disabled
+	}
+	if p.Limits != nil {
+		acc.Limits = *p.Limits
 	}
 	return acc
 }

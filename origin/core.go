@@ -10,9 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/pictor/pictor/shared/signing"
-	"github.com/pictor/pictor/shared/wire"
 )
 
 // Config is what a Core is made of. Store, Blobs, Probe and DeliveryURL must be given; zero values of the rest have good
@@ -25,6 +22,7 @@ type Config struct {
 	Touch Toucher // nil: a picture's colour becomes known only after somebody has asked for it
 
 	Limits         Limits        // nil: DefaultLimits; names left out of a map are off
+	AccountRates   AccountRates  // that edges keep to, for each account
 	MaxUploadBytes int64         // 0: 100 MiB
 	SessionLife    time.Duration // 0: 7 days
 	Plan           Plan          // of new accounts; "": PlanPro
@@ -42,14 +40,11 @@ type Core struct {
 	cfg       Config
 	limits    limiters
 	passwords *passwords
-	keyring   wire.Keyring
-	signer    *signing.Keyring
 	digests   digestLocks
 	uses      keyUses
 }
 
-// New checks the configuration and makes a Core, with the signing key ring that the store holds or, the first time, a
-// new one.
+// New checks the configuration and makes a Core. The first time it makes a signing key.
 func New(ctx context.Context, cfg Config) (*Core, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
@@ -63,10 +58,10 @@ func New(ctx context.Context, cfg Config) (*Core, error) {
 	if c.passwords, err = newPasswords(cfg.BcryptCost); err != nil {
 		return nil, err
 	}
-	if c.keyring, err = c.loadKeyring(ctx); err != nil {
+	if err := c.makeFirstKey(ctx); err != nil {
 		return nil, err
 	}
-	if c.signer, err = signing.New(c.keyring.Keys); err != nil {
+	if err := c.announceAccountRates(ctx); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -14,17 +14,25 @@ func (c *Core) Manifest(ctx context.Context, name wire.Name) (m wire.Manifest, s
 			return err
 		}
 		if name.Namespace == wire.NamespaceProfile {
-			m = wire.Manifest{Name: name, Seq: seq, Account: name.Name, Visibility: wire.Public}
-			m.Profile, err = profile(tx, name.Name)
+			acc, err := tx.Account(name.Name)
+			if err != nil {
+				return err
+			}
+			m = wire.Manifest{Name: name, Seq: seq, Account: acc.ID, Visibility: wire.Public, Limits: c.limitsOf(acc)}
+			m.Profile, err = profile(tx, acc)
 			return err
 		}
 		asset, err := byName(tx, name)
 		if err != nil {
 			return err
 		}
+		acc, err := tx.Account(asset.Account)
+		if err != nil {
+			return err
+		}
 		m = wire.Manifest{Name: name, Seq: seq, Asset: asset.ID, Account: asset.Account, Version: asset.Version,
 			Visibility: asset.Visibility, UpdatedAt: asset.UpdatedAt.Unix(), CacheMaxAge: asset.CacheAge.Seconds(),
-			Source: asset.Source, Inspect: asset.Colour == ""}
+			Source: asset.Source, Limits: c.limitsOf(acc), Inspect: asset.Colour == ""}
 		return nil
 	})
 	return m, seq, err

@@ -2,15 +2,10 @@ package origin
 
 import (
 	"context"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/pictor/pictor/shared/delivery"
-	"github.com/pictor/pictor/shared/signing"
 	"github.com/pictor/pictor/shared/transform"
-	"github.com/pictor/pictor/shared/wire"
 )
 
 // URL is where edges deliver the asset as it was uploaded.
@@ -44,34 +39,10 @@ func (c *Core) SignURL(ctx context.Context, who Principal, ask SignRequest) (url
 	if _, err := c.FindAsset(ctx, who, ask.PublicID); err != nil {
 		return "", time.Time{}, err
 	}
-	expires = c.cfg.Now().Add(ask.TTL).Truncate(time.Second)
-	return c.cfg.DeliveryURL + delivery.SignCloud(c.signer, ask.PublicID, ask.Transform, expires), expires, nil
-}
-
-// settingKeyring is where the store keeps the signing keys, as the JSON of wire.Keyring.
-const settingKeyring = "keyring"
-
-// Keyring gives the keys that sign URLs, for edges to verify them.
-func (c *Core) Keyring(context.Context) (wire.Keyring, error) { return c.keyring, nil }
-
-// loadKeyring reads the key ring, or makes one at the first start.
-func (c *Core) loadKeyring(ctx context.Context) (ring wire.Keyring, err error) {
-	err = c.cfg.Store.Update(ctx, func(tx Tx) error {
-		text, err := tx.Setting(settingKeyring)
-		if KindOf(err) == NotFound {
-			ring.Keys = []wire.Key{{ID: hex.EncodeToString(c.random(4)), Secret: c.random(signing.MinSecretBytes)}}
-			if text, err = json.Marshal(ring); err != nil {
-				return err
-			}
-			return tx.PutSetting(settingKeyring, text)
-		}
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(text, &ring)
-	})
+	keys, err := c.signer(ctx)
 	if err != nil {
-		return wire.Keyring{}, fmt.Errorf("load the signing keys: %w", err)
+		return "", time.Time{}, err
 	}
-	return ring, nil
+	expires = c.cfg.Now().Add(ask.TTL).Truncate(time.Second)
+	return c.cfg.DeliveryURL + delivery.SignCloud(keys, ask.PublicID, ask.Transform, expires), expires, nil
 }

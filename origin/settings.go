@@ -162,13 +162,9 @@ func (c *Core) UpdateSettings(ctx context.Context, who Principal, patch Settings
 	return acc, err
 }
 
-// profile is what edges must know of an account.
-func profile(tx ReadTx, account string) (*wire.Profile, error) {
-	acc, err := tx.Account(account)
-	if err != nil {
-		return nil, err
-	}
-	presets, err := tx.Presets(account)
+// profile is what edges must know of how an account's pictures are delivered.
+func profile(tx ReadTx, acc Account) (*wire.Profile, error) {
+	presets, err := tx.Presets(acc.ID)
 	if err != nil {
 		return nil, err
 	}

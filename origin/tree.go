@@ -299,19 +299,33 @@ func (c *Core) FindInTree(ctx context.Context, who Principal, id string) (asset 
 		return err
 	})
 	if err == nil && asset.Colour == "" && c.cfg.Touch != nil {
-		c.cfg.Touch.Touch(asset.ID, c.lookURL(asset))
+		c.touch(ctx, asset)
 	}
 	return asset, err
 }
 
+// touch has an edge look at a picture of a tree. That it cannot is no reason not to show what is known.
+func (c *Core) touch(ctx context.Context, asset Asset) {
+	url, err := c.lookURL(ctx, asset)
+	if err != nil {
+		c.cfg.Log.Warn("cannot have a picture looked at", "asset", asset.ID, "err", err)
+		return
+	}
+	c.cfg.Touch.Touch(asset.ID, url)
+}
+
 // lookURL is where the origin itself asks for a picture of a tree.
-func (c *Core) lookURL(asset Asset) string {
+func (c *Core) lookURL(ctx context.Context, asset Asset) (string, error) {
 	at := asset.Paths[0]
 	if asset.Visibility == wire.Public {
-		return c.PathURL(at)
+		return c.PathURL(at), nil
+	}
+	keys, err := c.signer(ctx)
+	if err != nil {
+		return "", err
 	}
 	username := strings.TrimPrefix(at.Namespace, wire.PathSpace(""))
-	return c.cfg.DeliveryURL + delivery.SignSrc(c.signer, username, at.Name, "", c.cfg.Now().Add(lookTTL))
+	return c.cfg.DeliveryURL + delivery.SignSrc(keys, username, at.Name, "", c.cfg.Now().Add(lookTTL)), nil
 }
 
 // lookTTL is time enough to ask.
@@ -482,8 +496,12 @@ func (c *Core) SignPath(ctx context.Context, who Principal, id, extension, query
 	if err != nil {
 		return "", time.Time{}, err
 	}
+	keys, err := c.signer(ctx)
+	if err != nil {
+		return "", time.Time{}, err
+	}
 	expires = c.cfg.Now().Add(ttl).Truncate(time.Second)
-	target := delivery.SignSrc(c.signer, strings.TrimPrefix(at.Namespace, wire.PathSpace("")), at.Name, query, expires)
+	target := delivery.SignSrc(keys, strings.TrimPrefix(at.Namespace, wire.PathSpace("")), at.Name, query, expires)
 	if _, err := delivery.Parse(target); err != nil {
 		if bad, ok := errors.AsType[*delivery.Error](err); ok {
 			return "", time.Time{}, Errorf(Invalid, "%s", bad.Message)

@@ -54,6 +54,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Fetch:          fetchurl.New(fetchurl.Options{MaxBytes: cfg.MaxUploadBytes, Timeout: cfg.FetchTimeout, Allow: cfg.Allow}),
 		Touch:          touch.New(log, time.Now),
 		Limits:         cfg.Limits,
+		AccountRates:   origin.AccountRates{Requests: cfg.AccountRequests, Misses: cfg.AccountMisses},
 		MaxUploadBytes: cfg.MaxUploadBytes,
 		SessionLife:    cfg.SessionLife,
 		Plan:           origin.Plan(cfg.DefaultPlan),

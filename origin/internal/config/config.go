@@ -17,6 +17,7 @@ import (
 	"github.com/pictor/pictor/origin/internal/api/kit"
 	"github.com/pictor/pictor/origin/internal/fetchurl"
 	"github.com/pictor/pictor/origin/internal/server"
+	"github.com/pictor/pictor/shared/limit"
 )
 
 // Serve is the configuration of «pictor-origin serve».
@@ -45,6 +46,9 @@ type Serve struct {
 	SessionLife    time.Duration     `default:"168h" env:"PICTOR_SESSION_LIFE" help:"How long a sign-in lasts."`
 	BcryptCost     int               `default:"12" env:"PICTOR_BCRYPT_COST" help:"Cost of password hashes, 10 to 16; one more doubles it."`
 	Limit          map[string]string `mapsep:"none" placeholder:"NAME=20/m" help:"Set a rate limit, once for each (PICTOR_LIMIT_<NAME>=20/m; off switches it off). Default: ${limits}."`
+
+	AccountRequests limit.Rate `default:"off" env:"PICTOR_ORIGIN_ACCOUNT_REQUESTS" help:"Answers for all pictures of one account that each edge gives, as 60000/m, or off; an account may have its own."`
+	AccountMisses   limit.Rate `default:"off" env:"PICTOR_ORIGIN_ACCOUNT_MISSES" help:"Renders and look-ups that all pictures of one account may cause at each edge, as 600/m, or off; an account may have its own."`
 
 	AdminEmail     string `default:"admin@pictor.local" env:"PICTOR_ADMIN_EMAIL" help:"E-mail of the first administrator."`
 	AdminPassword  string `env:"PICTOR_ADMIN_PASSWORD" placeholder:"SECRET" help:"Password of the first administrator. Default: a random one, told once."`

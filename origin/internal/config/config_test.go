@@ -54,6 +54,20 @@ func TestFlagsWinOverVariables(t *testing.T) {
 	}
 }
 
+func TestAccountRates(t *testing.T) {
+	t.Setenv("PICTOR_ORIGIN_ACCOUNT_MISSES", "600/m")
+	s, err := parse(t, nil, "--account-requests", "5/15m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.AccountMisses != (limit.Rate{Count: 600, Per: time.Minute}) || s.AccountRequests != (limit.Rate{Count: 5, Per: 15 * time.Minute}) {
+		t.Errorf("got %v and %v", s.AccountMisses, s.AccountRequests)
+	}
+	if _, err := parse(t, nil, "--account-misses", "many"); err == nil || !strings.Contains(err.Error(), "--account-misses") {
+		t.Errorf("got %v, want an error that names the flag", err)
+	}
+}
+
 func TestErrorsNameTheKnob(t *testing.T) {
 	tests := []struct {
 		environ, args []string

@@ -72,7 +72,8 @@ func (s *stream) catchUp(r *http.Request) error {
 		}
 		for i := range batch {
 			s.after = batch[i].Seq
-			if err := s.line(wire.Change{Epoch: epoch, Seq: s.after, Name: &batch[i].Name}); err != nil {
+			name := &batch[i].Name
+			if err := s.line(wire.Change{Epoch: epoch, Seq: s.after, Name: name, Keys: *name == wire.KeyringName}); err != nil {
 				return err
 			}
 		}

@@ -282,6 +282,25 @@ func TestChangesCatchUpThenFollow(t *testing.T) {
 	}
 }
 
+// A change of the signing keys is a row of the log, so that an edge that was away hears of it too.
+func TestChangesOfKeys(t *testing.T) {
+	e := newEdge(t)
+	e.upload(t, "a", servertest.PNG(10, 10))
+	before := e.follow(t, 1)
+	keys, err := e.Core.RotateSigningKey(context.Background(), e.who, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*feed{before, e.follow(t, 1)} {
+		if change := f.nextName(); !change.Keys || *change.Name != wire.KeyringName || change.Seq != 2 {
+			t.Errorf("got %+v, want keys at 2", change)
+		}
+	}
+	if _, ring := get[wire.Keyring](t, e, wire.PathKeyring); len(ring.Keys) != 2 || ring.Keys[1].ID != keys[0].ID {
+		t.Errorf("got %d keys, want the new one after the one that signs", len(ring.Keys))
+	}
+}
+
 func TestHeartbeatEachSecond(t *testing.T) {
 	f := newEdge(t).follow(t, 0)
 	f.next()

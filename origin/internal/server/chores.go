@@ -11,14 +11,17 @@ const (
 	blobGrace = time.Hour
 )
 
-// usesEvery is how long the use of an API key may wait to be written.
-const usesEvery = time.Minute
+const (
+	usesEvery = time.Minute // how long the use of an API key may wait to be written
+	keysEvery = time.Second // how long a signing key may go on beyond its time
+)
 
 // chores cleans up from time to time until ctx ends.
 func (s *Server) chores(ctx context.Context) {
-	clean, write := time.NewTicker(choreEvery), time.NewTicker(usesEvery)
+	clean, write, end := time.NewTicker(choreEvery), time.NewTicker(usesEvery), time.NewTicker(keysEvery)
 	defer clean.Stop()
 	defer write.Stop()
+	defer end.Stop()
 	s.clean(ctx)
 	for {
 		select {
@@ -26,6 +29,8 @@ func (s *Server) chores(ctx context.Context) {
 			s.clean(ctx)
 		case <-write.C:
 			s.writeUses(ctx)
+		case <-end.C:
+			s.endKeys(ctx)
 		case <-ctx.Done():
 			s.writeUses(context.WithoutCancel(ctx))
 			return
@@ -36,6 +41,12 @@ func (s *Server) chores(ctx context.Context) {
 func (s *Server) writeUses(ctx context.Context) {
 	if err := s.cfg.Core.FlushUses(ctx); err != nil && ctx.Err() == nil {
 		s.cfg.Log.Error("write the use of API keys", "error", err)
+	}
+}
+
+func (s *Server) endKeys(ctx context.Context) {
+	if err := s.cfg.Core.EndSigningKeys(ctx); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Error("end signing keys", "error", err)
 	}
 }
 

@@ -40,7 +40,7 @@ const (
 // handler answers a call of who, or fails with an error that Fail turns into an answer.
 type handler func(a *API, w http.ResponseWriter, r *http.Request, who origin.Principal) error
 
-// routes is the table of file 003, «REST API reference», in its order.
+// routes is the table of file 003, «REST API reference», in its order, with what administrators need besides.
 var routes = [...]struct {
 	method, pattern string
 	access          access
@@ -52,6 +52,7 @@ var routes = [...]struct {
 	{"POST", "/v1/auth/change-password", session, (*API).changePassword},
 	{"GET", "/v1/users", known, (*API).listUsers},
 	{"POST", "/v1/users", known, (*API).createUser},
+	{"GET", "/v1/users/{id}", known, (*API).findUser},
 	{"PATCH", "/v1/users/{id}", known, (*API).updateUser},
 	{"DELETE", "/v1/users/{id}", known, (*API).deleteUser},
 	{"GET", "/v1/api-keys", session, (*API).listKeys},
@@ -65,6 +66,9 @@ var routes = [...]struct {
 	{"GET", "/v1/image/*", open, (*API).deliver},
 	{"POST", "/v1/image/sign", known, (*API).sign},
 	{"GET", "/v1/usage/summary", known, (*API).usage},
+	{"GET", "/v1/signing-keys", known, (*API).listSigningKeys},
+	{"POST", "/v1/signing-keys", known, (*API).rotateSigningKey},
+	{"DELETE", "/v1/signing-keys/{id}", known, (*API).retireSigningKey},
 }
 
 // Mount adds the routes to the router. What is answered to GET is answered to HEAD.

@@ -2,11 +2,11 @@ package sqlstore
 
 import "github.com/pictor/pictor/origin"
 
-const accountColumns = `id, email, username, role, plan, disabled, settings, password_hash, created_at, updated_at`
+const accountColumns = `id, email, username, role, plan, disabled, settings, limits, password_hash, created_at, updated_at`
 
 func scanAccount(row scanner) (a origin.Account, err error) {
-	err = row.Scan(&a.ID, &a.Email, &a.Username, &a.Role, &a.Plan, &a.Disabled, column{&a.Settings}, &a.PasswordHash,
-		moment{&a.CreatedAt}, moment{&a.UpdatedAt})
+	err = row.Scan(&a.ID, &a.Email, &a.Username, &a.Role, &a.Plan, &a.Disabled, column{&a.Settings}, column{&a.Limits},
+		&a.PasswordHash, moment{&a.CreatedAt}, moment{&a.UpdatedAt})
 	return a, err
 }
 
@@ -33,15 +33,15 @@ func (t *readTx) CountAccounts(role origin.Role) (int, error) {
 }
 
 func (t *writeTx) CreateAccount(a origin.Account) error {
-	return t.execAny(`INSERT INTO accounts (`+accountColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.ID, a.Email,
-		a.Username, a.Role, a.Plan, a.Disabled, column{a.Settings}, a.PasswordHash, nanos(a.CreatedAt),
-		nanos(a.UpdatedAt))
+	return t.execAny(`INSERT INTO accounts (`+accountColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.ID, a.Email,
+		a.Username, a.Role, a.Plan, a.Disabled, column{a.Settings}, column{a.Limits}, a.PasswordHash,
+		nanos(a.CreatedAt), nanos(a.UpdatedAt))
 }
 
 func (t *writeTx) UpdateAccount(a origin.Account) error {
 	return t.execOne("account", `UPDATE accounts SET email = ?, username = ?, role = ?, plan = ?, disabled = ?,
-		settings = ?, password_hash = ?, updated_at = ? WHERE id = ?`, a.Email, a.Username, a.Role, a.Plan, a.Disabled,
-		column{a.Settings}, a.PasswordHash, nanos(a.UpdatedAt), a.ID)
+		settings = ?, limits = ?, password_hash = ?, updated_at = ? WHERE id = ?`, a.Email, a.Username, a.Role, a.Plan,
+		a.Disabled, column{a.Settings}, column{a.Limits}, a.PasswordHash, nanos(a.UpdatedAt), a.ID)
 }
 
 func (t *writeTx) DeleteAccount(id string) error {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pictor/pictor/origin"
+	"github.com/pictor/pictor/shared/limit"
 )
 
 func testAccounts(t *testing.T, s origin.Store) {
@@ -15,6 +16,9 @@ func testAccounts(t *testing.T, s origin.Store) {
 
 	want.Email, want.Username, want.Role, want.Disabled = "new@example.org", "new", origin.RoleAdmin, true
 	want.PasswordHash, want.UpdatedAt = []byte("other"), day.Add(time.Hour)
+	bound := 0
+	want.Limits = origin.AccountLimits{Requests: &limit.Rate{}, Misses: &limit.Rate{Count: 5, Per: 15 * time.Minute},
+		Variants: &bound, NewVariants: "signed"}
 	update(t, s, func(tx origin.Tx) error { return tx.UpdateAccount(want) })
 	wantEqual(t, get(t, s, read), want)
 	byEmail := func(tx origin.ReadTx) (origin.Account, error) { return tx.AccountByEmail("new@example.org") }
