@@ -69,7 +69,7 @@ imagor() {
 	change $at/process.go 's/vips.WebpsaveBufferOptions{/& Effort: webpEffort,/'
 	change $at/process.go 's/vips.JpegsaveBufferOptions{/& OptimizeCoding: true,/'
 	change $at/process.go 's/vips.HeifsaveBufferOptions{/& Bitdepth: 8,/'
-	change binding/vips/vips.c '/^int vipsgen_heifsave/,/^}/s/vipsgen_set_int\((operation), ("effort", effort)\)/vips_object_set(VIPS_OBJECT(\1), \2, NULL)/'
+	change binding/vips/vips.c '/^int vipsgen_heifsave/,/^}/s/vipsgen_set_int(operation, "effort", effort)/vips_object_set(VIPS_OBJECT(operation), "effort", effort, NULL)/'
 	cat >$at/effort.go <<-EOF
 		package vipsprocessor
 		import (
@@ -85,8 +85,11 @@ imagor() {
 
 # change edits a file, or fails where there is nothing to edit.
 change() {
-	sed -E "$2" "$1" >changed
-	! cmp -s changed "$1"
+	sed "$2" "$1" >changed
+	if cmp -s changed "$1"; then
+		echo "$1 is not what it was: $2"
+		return 1
+	fi
 	cat changed >"$1"
 }
 
