@@ -25,8 +25,9 @@ type Parts struct {
 	Limiter   Limiter
 	Client    func(*fasthttp.RequestCtx) netip.Addr // whose request it is
 	Observer  Observer
-	Coloured  func(wire.Colour) // is told what the origin wants to know, see inspect.go; nil: nobody looks
-	Tracer    Tracer            // nil for none
+	Drop      func(digest string) // removes what is kept of a source, see forget.go; may block; nil: nothing is
+	Coloured  func(wire.Colour)   // is told what the origin wants to know, see inspect.go; nil: nobody looks
+	Tracer    Tracer              // nil for none
 	Log       *slog.Logger
 	Now       func() time.Time
 	Policy    Policy
@@ -56,6 +57,7 @@ type Edge struct {
 
 	staleSuffix string // of Cache-Control
 	refiner     refiner
+	forgetter   forgetter
 }
 
 // New assembles an Edge.

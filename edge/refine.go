@@ -93,6 +93,17 @@ func (r *refiner) add(e *Edge, key Key, job Job, obj *Object) {
 	}
 }
 
+// forget takes out what would be made from the source.
+func (r *refiner) forget(digest string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, one := range r.waiting {
+		if one.job.uses(digest) {
+			delete(r.waiting, key)
+		}
+	}
+}
+
 func (r *refiner) run(e *Edge) {
 	for {
 		key, next, ok := r.next()

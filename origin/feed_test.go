@@ -65,6 +65,43 @@ func TestFeed(t *testing.T) {
 	}
 }
 
+// Edges are told of a blob when the last asset lets go of it, not before.
+func TestFeedNamesBlobsThatAreGone(t *testing.T) {
+	b := newBench(t)
+	first := b.asset(b.admin, "img:x", origin.AssetFields{PublicID: "x"})
+	b.asset(b.admin, "img:x", origin.AssetFields{PublicID: "y"}) // the same bytes
+	_, after, _, err := b.Changes(t.Context(), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := func() (digests []string) {
+		t.Helper()
+		_, last, rows, err := b.Changes(t.Context(), after, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after = last
+		for _, row := range rows {
+			if row.Name.Namespace == wire.NamespaceBlob {
+				digests = append(digests, row.Name.Name)
+			}
+		}
+		return digests
+	}
+	if err := b.DeleteAsset(t.Context(), b.admin, "x"); err != nil {
+		t.Fatal(err)
+	}
+	wantEqual(t, gone(), []string(nil))
+	b.asset(b.admin, "img:x", origin.AssetFields{PublicID: "y", Overwrite: true}) // with the same bytes again
+	wantEqual(t, gone(), []string(nil))
+	second := b.asset(b.admin, "img:other", origin.AssetFields{PublicID: "y", Overwrite: true})
+	wantEqual(t, gone(), []string{first.Digest})
+	if err := b.DeleteAsset(t.Context(), b.admin, "y"); err != nil {
+		t.Fatal(err)
+	}
+	wantEqual(t, gone(), []string{second.Digest})
+}
+
 func TestOpenBlob(t *testing.T) {
 	b := newBench(t)
 	for _, digest := range []string{"", "../pictor.db", "x"} {

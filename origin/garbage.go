@@ -6,6 +6,8 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
+
+	"github.com/pictor/pictor/shared/wire"
 )
 
 // digestLocks keep the garbage collector off a blob between its Commit and the transaction that refers to it: uploads
@@ -19,6 +21,19 @@ var stripeSeed = maphash.MakeSeed()
 
 func (l *digestLocks) of(digest string) *sync.RWMutex {
 	return &l.stripes[maphash.String(stripeSeed, digest)%uint64(len(l.stripes))]
+}
+
+// letGo is called when an asset refers to the blob no longer. When nothing else does, edges are told to drop what they
+// keep of it.
+func (c *Core) letGo(tx Tx, digest string) error {
+	if err := tx.ReleaseBlob(digest, c.cfg.Now()); err != nil {
+		return err
+	}
+	if used, err := tx.BlobInUse(digest); err != nil || used {
+		return err
+	}
+	_, err := tx.Change(wire.BlobName(digest))
+	return err
 }
 
 // CollectGarbage removes blobs that no asset has referred to, and that nobody has uploaded, for the grace period, and

@@ -409,7 +409,7 @@ func (c *Core) uproot(tx Tx, asset Asset) error {
 	if err := tx.DeleteAsset(asset.ID); err != nil {
 		return err
 	}
-	return tx.ReleaseBlob(asset.Digest, c.cfg.Now())
+	return c.letGo(tx, asset.Digest)
 }
 
 // deleteTree removes all of an account's tree.

@@ -333,8 +333,11 @@ func (c *Core) replace(tx Tx, asset Asset, r *Received, fields AssetFields) (Ass
 		}
 	}
 	asset.Version++
-	asset.Digest, asset.Source, asset.UpdatedAt = r.Source.Digest, r.Source, now
-	return asset, tx.UpdateAsset(asset)
+	asset.Digest, asset.Source, asset.UpdatedAt = r.Source.Digest, r.Source, c.cfg.Now()
+	if err := tx.UpdateAsset(asset); err != nil || asset.Digest == before {
+		return asset, err
+	}
+	return asset, c.letGo(tx, before)
 }
 
 const (

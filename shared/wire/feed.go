@@ -14,6 +14,13 @@ type Change struct {
 // KeyringName stands in the log for the key ring. Nothing is found under it.
 var KeyringName = Name{Namespace: "keys"}
 
+// NamespaceBlob holds the digests of blobs. One stands in the log when the last asset has let go of the blob: an edge
+// drops what it keeps of it. Nothing is found under it.
+const NamespaceBlob = "blob"
+
+// BlobName is what stands in the log for a blob.
+func BlobName(digest string) Name { return Name{Namespace: NamespaceBlob, Name: digest} }
+
 // Keyring is the set of keys that sign URLs. Sign with the first, verify with any.
 type Keyring struct {
 	Keys []Key `json:"keys"`

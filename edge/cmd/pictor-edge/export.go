@@ -104,10 +104,14 @@ func (n *node) exportOriginals(s *originals.Store) {
 	n.gauges(
 		figure{"originals_bytes", "Bytes of kept originals.", func() int64 { return s.Stats().Bytes }},
 		figure{"originals_max_bytes", "Budget of kept originals.", func() int64 { return s.MaxBytes }},
+		figure{"originals_memory_bytes", "Bytes of originals in memory, because the disk did not take them.",
+			func() int64 { return s.Stats().MemoryBytes }},
 	)
 	n.counters(
 		figure{"origin_fetches", "Downloads of originals from the origin.", func() int64 { return s.Stats().OriginFetches }},
 		figure{"origin_fetched_bytes", "Bytes of originals from the origin.", func() int64 { return s.Stats().OriginBytes }},
+		figure{"originals_in_memory", "Originals that the disk did not take, and memory did.",
+			func() int64 { return s.Stats().Borrowed }},
 		figure{"originals_corrupt", "Originals that did not have their hash.", func() int64 { return s.Stats().Corrupt }},
 		figure{"originals_peer_chunks", "Parts of originals that came from owners.", func() int64 { return s.Stats().PeerChunks }},
 	)

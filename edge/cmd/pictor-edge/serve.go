@@ -39,6 +39,9 @@ const usageEvery = time.Second
 // rungShare is the part of the memory and of the folder of originals that goes to reduced copies of originals.
 const rungShare = 4
 
+// spareShare of the memory is used on top of it while originals cannot be kept on disk.
+const spareShare = 2
+
 // serve runs the edge until ctx ends: leaves first, then the core, then the listeners; closed in reverse.
 func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error) {
 	log, err := newLog(cfg, stdout)
@@ -83,7 +86,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	}
 	closing.add(disk.Close)
 	reduced, err := rungs.Open(rungs.Options{Dir: filepath.Join(cfg.Data, "rungs"), MemoryBytes: cfg.MemoryBytes / rungShare,
-		DiskBytes: cfg.OriginalsBytes / rungShare, Log: log})
+		DiskBytes: cfg.OriginalsBytes / rungShare, Gone: known.Gone, Log: log})
 	if err != nil {
 		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
 	}
@@ -105,7 +108,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	peers := peerhttp.NewClient(peerhttp.ClientOptions{TLS: clientTLS, Inject: tracer.Inject})
 	closing.add(func() error { peers.Close(); return nil })
 	blobs, err := originals.Open(originals.Options{Dir: filepath.Join(cfg.Data, "originals"), MaxBytes: cfg.OriginalsBytes - cfg.OriginalsBytes/rungShare,
-		Origin: origin, Ring: members, Peers: peers, Log: log})
+		SpareBytes: cfg.MemoryBytes / spareShare, Origin: origin, Ring: members, Peers: peers, Gone: known.Gone, Log: log})
 	if err != nil {
 		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
 	}
@@ -121,12 +124,14 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Limiter:   newLimiter(cfg, proxies),
 		Client:    clientOf(proxies),
 		Observer:  metrics,
+		Drop:      func(digest string) { blobs.Drop(digest); reduced.Drop(digest) },
 		Coloured:  meter.Colour,
 		Tracer:    tracer.Edge(),
 		Log:       log,
 		Policy: edge.Policy{PublicAge: cfg.PublicAge, Refine: cfg.Refine == "on", StaleWhileRevalidate: cfg.StaleWhileRevalidate,
 			StaleIfError: cfg.StaleIfError, ClientHints: cfg.ClientHints, SignedOnly: cfg.NewVariants == "signed", LogHits: uint32(cfg.LogHits)},
 	})
+	known.Tell(e.Forget)
 	node := node{cfg: cfg, log: log, edge: e, ring: members, pool: pool, catalog: known, meter: meter, metrics: metrics,
 		proxies: proxies, peers: peerhttp.NewServer(peerhttp.Work{Object: e.ServePeer, Chunk: blobs.OwnerChunk},
 			peerhttp.ServerOptions{TLS: serverTLS, Wrap: tracer.Peer, Log: log})}

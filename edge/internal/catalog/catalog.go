@@ -44,6 +44,8 @@ type Catalog struct {
 	keys    atomic.Pointer[signing.Keyring]
 	heard   atomic.Int64 // when the feed last vouched for everything, Unix nanoseconds; 0 never
 	asked   atomic.Int64 // manifest look-ups at the origin
+	gone    graves
+	drop    func(digest string)
 
 	mu      sync.Mutex // guards what follows; never held across I/O
 	entries *lru.Cache[wire.Name, entry]
@@ -84,7 +86,7 @@ func New(origin Origin, opt Options) *Catalog {
 	if err != nil {
 		panic(err) // only for sizes that are not positive
 	}
-	return &Catalog{opt: opt, origin: origin, entries: entries, limits: newLimits(), applied: fromNow}
+	return &Catalog{opt: opt, origin: origin, entries: entries, limits: newLimits(), applied: fromNow, gone: newGraves(), drop: func(string) {}}
 }
 
 // Keys gives the current signing keys, nil before the first were fetched.
@@ -181,6 +183,7 @@ func (c *Catalog) lookUp(ctx context.Context, name wire.Name) (entry, error) {
 		}
 		e := entry{seq: seq}
 		if m != nil {
+			c.gone.revive(m.Source.Digest, seq)
 			e.known = &edge.Known{Manifest: *m, Meter: c.opt.Meter(m.Account), Asked: asked}
 		}
 		if kept, ok := c.keep(name, e, purges); ok {

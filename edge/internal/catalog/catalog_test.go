@@ -62,6 +62,15 @@ func (o *origin) limit(l *wire.AccountLimits) {
 	o.wakeLocked()
 }
 
+// announce puts a name into the log.
+func (o *origin) announce(name wire.Name) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seq++
+	o.log = append(o.log, wire.Change{Epoch: o.epoch, Seq: o.seq, Name: &name})
+	o.wakeLocked()
+}
+
 func (o *origin) wakeLocked() {
 	close(o.changed)
 	o.changed = make(chan struct{})
@@ -97,7 +106,8 @@ func (o *origin) read(name wire.Name) (*wire.Manifest, uint64, error) {
 	if !ok {
 		return nil, o.seq, nil
 	}
-	return &wire.Manifest{Name: name, Seq: o.seq, Visibility: visibility, Account: "a1", Limits: o.limits}, o.seq, nil
+	return &wire.Manifest{Name: name, Seq: o.seq, Visibility: visibility, Account: "a1", Limits: o.limits,
+		Source: wire.Source{Digest: "digest of " + name.Name}}, o.seq, nil
 }
 
 func (o *origin) Keyring(context.Context) (wire.Keyring, error) {
@@ -227,6 +237,44 @@ func TestWithoutAFeed(t *testing.T) {
 		if got := find(c, "open"); got != wire.Private || !c.Fresh(time.Now()) {
 			t.Errorf("after the feed came back: %s, fresh %v", got, c.Fresh(time.Now()))
 		}
+	})
+}
+
+// A blob is gone until somebody reads that it is there again, and not for ever.
+func TestBlobsThatAreGone(t *testing.T) {
+	o := newOrigin()
+	synctest.Test(t, func(t *testing.T) {
+		o.changed = make(chan struct{})
+		c := catalog.New(o, catalog.Options{})
+		var told []string
+		c.Tell(func(digest string) {
+			if !c.Gone(digest) {
+				t.Errorf("%s is to be dropped and may be kept", digest)
+			}
+			told = append(told, digest)
+		})
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { c.Run(ctx) })
+		synctest.Wait()
+		const a, b = "digest of a", "digest of b"
+		o.announce(wire.BlobName(a))
+		o.announce(wire.BlobName(b))
+		synctest.Wait()
+		if len(told) != 2 || !c.Gone(a) || !c.Gone(b) || c.Gone("digest of c") {
+			t.Errorf("told %v; gone: %v, %v", told, c.Gone(a), c.Gone(b))
+		}
+		o.set("a", wire.Public)
+		find(c, "a")
+		if c.Gone(a) || !c.Gone(b) {
+			t.Errorf("an asset has the bytes again: gone are %v, %v", c.Gone(a), c.Gone(b))
+		}
+		time.Sleep(time.Hour)
+		if c.Gone(b) {
+			t.Error("gone for ever")
+		}
+		cancel()
+		running.Wait()
 	})
 }
 

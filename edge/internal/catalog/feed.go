@@ -60,6 +60,10 @@ func (c *Catalog) follow(ctx context.Context) error {
 			}
 		}
 		c.apply(change)
+		if name := change.Name; name != nil && name.Namespace == wire.NamespaceBlob {
+			c.gone.add(name.Name, change.Seq, c.opt.Now())
+			c.drop(name.Name)
+		}
 	})
 }
 
@@ -100,6 +104,7 @@ func (c *Catalog) apply(change wire.Change) {
 func (c *Catalog) restart(change wire.Change) {
 	c.epoch, c.applied, c.recent = change.Epoch, change.Seq, recent{}
 	c.entries.Purge()
+	c.gone.lru.Purge()
 	c.limits.forget()
 	c.purges++
 }

@@ -130,6 +130,9 @@ func open(t *testing.T, o originals.Options) *originals.Store {
 		o.Ring = ring.Solo{}
 	}
 	o.Log = slog.New(slog.DiscardHandler)
+	if o.SpareLife == 0 {
+		o.SpareLife = 50 * time.Millisecond
+	}
 	s, err := originals.Open(o)
 	if err != nil {
 		t.Fatal(err)
@@ -484,16 +487,52 @@ func overwrite(path string, data []byte, at int) error {
 	return err
 }
 
-func TestDiskThatCannotBeWritten(t *testing.T) {
-	src, data := blob(1, 3*wire.ChunkBytes)
+// What is gone is neither kept nor put back; who needs it for work that goes on gets it.
+func TestGone(t *testing.T) {
+	src, data := blob(1, 100_000)
 	o := newOrigin(data)
-	s := open(t, originals.Options{Origin: o, Dir: filepath.Join(t.TempDir(), "gone")})
-	// Rights would not stop root.
-	if err := os.RemoveAll(s.Dir); err != nil {
-		t.Fatal(err)
+	var gone atomic.Bool
+	s := open(t, originals.Options{Origin: o, Gone: func(digest string) bool { return digest == src.Digest && gone.Load() }})
+	wantFile(t, s, src, data)
+	o.gate = make(chan struct{})
+	other, otherData := blob(2, 1000)
+	o.blobs[other.Digest] = otherData
+	gone.Store(true)
+	s.Drop(src.Digest)
+	if left := files(t, s.Dir); len(left) != 0 {
+		t.Fatalf("left after Drop: %v", left)
 	}
-	_, err := s.File(t.Context(), src)
-	wantKind(t, err, edge.Unavailable)
-	wantChunk(t, s.Chunk, src, 2, data) // chunks need no disk
-	wantWhole(t, o, 0, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() { wantFile(t, s, src, data) })
+	wg.Go(func() { wantFile(t, s, other, otherData) })
+	eventually(t, "both downloads have begun", func() bool { return o.waiting.Load() == 2 })
+	close(o.gate)
+	wg.Wait()
+	if left := files(t, s.Dir); fmt.Sprint(left) != fmt.Sprint([]string{other.Digest}) {
+		t.Errorf("in the folder: %v", left)
+	}
+	gone.Store(false)
+	eventually(t, "it is kept again", func() bool {
+		wantFile(t, s, src, data)
+		return s.Stats().Files == 2
+	})
+}
+
+// A download that is under way when its blob goes leaves nothing behind.
+func TestGoneWhileItIsFetched(t *testing.T) {
+	src, data := blob(1, 100_000)
+	o := newOrigin(data)
+	o.gate = make(chan struct{})
+	var gone atomic.Bool
+	s := open(t, originals.Options{Origin: o, Gone: func(string) bool { return gone.Load() }})
+	var wg sync.WaitGroup
+	wg.Go(func() { wantFile(t, s, src, data) })
+	eventually(t, "the download has begun", func() bool { return o.waiting.Load() == 1 })
+	gone.Store(true)
+	s.Drop(src.Digest)
+	close(o.gate)
+	wg.Wait()
+	if left := files(t, s.Dir); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
 }

@@ -182,3 +182,27 @@ func TestDamagedFiles(t *testing.T) {
 		})
 	}
 }
+
+// What is gone leaves nothing behind, also when a rung of it was being made.
+func TestNothingIsTakenInOfWhatIsGone(t *testing.T) {
+	gone := map[string]bool{}
+	s := open(t, rungs.Options{Dir: t.TempDir(), Gone: func(digest string) bool { return gone[digest] }})
+	size := rungs.Size{Width: 100, Height: 100}
+	for i := range 2 {
+		s.Keep(digest(i), size, []byte("J"))
+		s.Hold(digest(i), plain(t, 100, 100, 1))
+	}
+	gone[digest(0)] = true
+	s.Drop(digest(0))
+	s.Keep(digest(0), size, []byte("J"))
+	s.Hold(digest(0), plain(t, 100, 100, 1))
+	if r := s.Find(digest(0), rungs.Size{Width: 10, Height: 10}); r != nil || s.OnDisk(digest(0)) {
+		t.Errorf("of what is gone: %v", r)
+	}
+	if st := s.Stats(); st.MemoryBytes != 30000 || st.DiskBytes != 1 || st.Held != 2 || st.Kept != 2 {
+		t.Errorf("%+v", st)
+	}
+	if files, err := filepath.Glob(filepath.Join(s.Dir, "*")); err != nil || len(files) != 1 {
+		t.Errorf("in the folder: %v, %v", files, err)
+	}
+}

@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pictor/pictor/bench/picture"
+)
+
+// keptOf lists the files of a source that edges have in their folders.
+func keptOf(t *testing.T, data string, edges int, digest string) (kept []string) {
+	t.Helper()
+	for i := range edges {
+		for _, folder := range []string{"originals", "rungs"} {
+			entries, err := os.ReadDir(filepath.Join(data, fmt.Sprintf("edge-%d", i+1), folder))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				if strings.HasPrefix(e.Name(), digest) {
+					kept = append(kept, fmt.Sprintf("edge-%d/%s/%.12s…", i+1, folder, e.Name()))
+				}
+			}
+		}
+	}
+	return kept
+}
+
+// Originals and rungs go from all edges with the asset, and come back with it; renders that are under way when it goes
+// leave nothing behind.
+func TestWhatIsKeptGoesWithTheAsset(t *testing.T) {
+	const edges = 3
+	data := t.TempDir()
+	s := startIn(t, data, edges)
+	c := signIn(t, s)
+	photo := picture.JPEG(picture.Photo(4000, 3000, 1))
+	digest := fmt.Sprintf("%x", sha256.Sum256(photo))
+	upload(t, c, "p.jpg", photo, map[string]string{"public_id": "p"})
+	render := func(widths ...int) {
+		t.Helper()
+		for i, width := range widths {
+			get(t, fmt.Sprintf("%s/v1/image/w_%d/p", s.Edges[i%edges].URL, width))
+		}
+	}
+	render(300, 310, 320)
+	within(t, 30*time.Second, "an original and a rung", func() bool {
+		kept := fmt.Sprint(keptOf(t, data, edges, digest))
+		return strings.Contains(kept, "originals") && strings.Contains(kept, "rungs")
+	})
+
+	upload(t, c, "p.jpg", picture.JPEG(picture.Photo(800, 600, 2)), map[string]string{"public_id": "p", "overwrite": "true"})
+	took := within(t, 2*time.Second, "nothing of the overwritten picture", func() bool {
+		return len(keptOf(t, data, edges, digest)) == 0
+	})
+	t.Logf("after an overwriting: %v", took)
+
+	upload(t, c, "p.jpg", photo, map[string]string{"public_id": "p", "overwrite": "true"})
+	var crew sync.WaitGroup
+	for i := range 12 {
+		crew.Go(func() {
+			_, _, _ = tryGet(fmt.Sprintf("%s/v1/image/f_webp,w_%d/p", s.Edges[i%edges].URL, 900+i))
+		})
+	}
+	within(t, 30*time.Second, "renders under way", func() bool { return len(keptOf(t, data, edges, digest)) > 0 })
+	if err := c.Delete(context.Background(), "p"); err != nil {
+		t.Fatal(err)
+	}
+	took = within(t, 2*time.Second, "nothing of the deleted picture", func() bool {
+		return len(keptOf(t, data, edges, digest)) == 0
+	})
+	t.Logf("after a deletion: %v", took)
+	crew.Wait()
+	time.Sleep(time.Second) // what must not come back has no event to wait for
+	if kept := keptOf(t, data, edges, digest); len(kept) > 0 {
+		t.Errorf("renders that were under way left %v", kept)
+	}
+	if total(t, s, "pictor_edge_rung_disk_bytes") != 0 {
+		t.Error("rungs are still counted")
+	}
+}
