@@ -1,6 +1,7 @@
 package diskcache
 
 import (
+	"bytes"
 	"math/bits"
 	"sync"
 )
@@ -16,6 +17,17 @@ const (
 	minBuffer = 12
 	maxBuffer = 22
 )
+
+// copyOf is the value in a buffer; without buffers, in memory that nobody takes back.
+func (b *buffers) copyOf(value []byte) *[]byte {
+	if b == nil {
+		own := bytes.Clone(value) // does not clear it first
+		return &own
+	}
+	buf := b.take(len(value))
+	copy(*buf, value)
+	return buf
+}
 
 // take gives a buffer of n bytes.
 func (b *buffers) take(n int) *[]byte {

@@ -136,15 +136,15 @@ func (c *Cache) Get(key edge.Key) (*edge.Object, bool) {
 // Lend implements edge.Disk. It leaves half of the reads to Get, which is asked once for all who wait for one key.
 func (c *Cache) Lend(key edge.Key) (obj *edge.Object, done func(), ok bool) {
 	f := c.find(key, &c.bodies, maxReads/2)
-	if f.lent == nil {
+	if f.memory == nil {
 		return f.obj, func() {}, f.obj != nil
 	}
-	return f.obj, func() { c.bodies.giveBack(f.lent) }, true
+	return f.obj, func() { c.bodies.giveBack(f.memory) }, f.obj != nil
 }
 
-func (c *Cache) find(key edge.Key, lend *buffers, most int32) (f found) {
+func (c *Cache) find(key edge.Key, memory *buffers, most int32) (f found) {
 	if f.obj = c.queue.find(key); f.obj == nil {
-		f = c.read(key, lend, most)
+		f = c.read(key, memory, most)
 	}
 	if f.obj == nil {
 		c.misses.Add(1)
@@ -154,28 +154,25 @@ func (c *Cache) find(key edge.Key, lend *buffers, most int32) (f found) {
 	return f
 }
 
-func (c *Cache) read(key edge.Key, lend *buffers, most int32) (f found) {
+func (c *Cache) read(key edge.Key, memory *buffers, most int32) (f found) {
 	s := c.store()
 	if s == nil {
 		return found{}
 	}
-	f, ok := c.readers.get(s, key, lend, most)
+	f, ok := c.readers.get(s, key, memory, most)
 	switch {
 	case !ok:
 		c.slow.Add(1)
 	case f.damaged:
 		c.damaged.Add(1)
 		c.queue.remove(key, f.generation)
-	case f.obj != nil && f.old && c.promote(key, &f):
-		c.promoted.Add(1)
+	case f.obj != nil && f.old:
+		f.memory = nil // it waits to be written now: nobody gets it back
+		if c.queue.put(key, f.obj) {
+			c.promoted.Add(1)
+		}
 	}
 	return f
-}
-
-// promote has the Object written again, into the newest generation. From then on nobody gets its memory back.
-func (c *Cache) promote(key edge.Key, f *found) bool {
-	f.lent = nil
-	return c.queue.put(key, f.obj)
 }
 
 // Put implements edge.Disk.

@@ -1,7 +1,6 @@
 package diskcache
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -55,39 +54,31 @@ func appendString(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// decodeEntry copies the Object out of a value, which pebble only lends; its body into a buffer of lend, if that is
-// given. A sound value of another key, as a collision of hashes would give, is no Object and no error.
-func decodeEntry(value []byte, key edge.Key, lend *buffers) (obj *edge.Object, lent *[]byte, err error) {
+// decodeEntry reads the Object of a value; its Body is a part of that. A sound value of another key, as a collision of
+// hashes would give, is no Object and no error.
+func decodeEntry(value []byte, key edge.Key) (*edge.Object, error) {
 	if len(value) < entryHeader || value[0] != entryVersion && value[0] != quickVersion {
-		return nil, nil, errBadEntry
+		return nil, errBadEntry
 	}
 	rest := value[entryHeader:]
 	if crc32.Checksum(rest, castagnoli) != binary.BigEndian.Uint32(value[1:]) {
-		return nil, nil, errBadEntry
+		return nil, errBadEntry
 	}
 	var parts [4][]byte
 	for i := range parts {
 		n, width := binary.Uvarint(rest)
 		if width <= 0 || n > uint64(len(rest)-width) {
-			return nil, nil, errBadEntry
+			return nil, errBadEntry
 		}
 		parts[i], rest = rest[width:width+int(n)], rest[width+int(n):]
 	}
 	if len(rest) != 0 {
-		return nil, nil, errBadEntry
+		return nil, errBadEntry
 	}
 	if string(parts[0]) != string(key) {
-		return nil, nil, nil
+		return nil, nil
 	}
-	obj = &edge.Object{MediaType: string(parts[1]), ETag: string(parts[2]), Quick: value[0] == quickVersion}
-	if lend == nil {
-		obj.Body = bytes.Clone(parts[3]) // does not clear it first
-		return obj, nil, nil
-	}
-	lent = lend.take(len(parts[3]))
-	copy(*lent, parts[3])
-	obj.Body = *lent
-	return obj, lent, nil
+	return &edge.Object{MediaType: string(parts[1]), ETag: string(parts[2]), Body: parts[3], Quick: value[0] == quickVersion}, nil
 }
 
 // Stored keys: 'g', eight bytes of generation, and half of the SHA-256 of the edge.Key. A generation is one range. Its

@@ -27,7 +27,7 @@ type readers struct {
 type read struct {
 	store  *store
 	key    edge.Key
-	lend   *buffers // where the body goes; nil for memory of its own
+	memory *buffers // where the Object goes; nil for memory of its own
 	answer chan found
 	timer  *time.Timer
 }
@@ -37,14 +37,14 @@ func newReaders(limit time.Duration, end <-chan struct{}) *readers {
 }
 
 // get is store.get in bounded time. It is not ok when there was not the time, or more than most reads were under way.
-func (r *readers) get(s *store, key edge.Key, lend *buffers, most int32) (f found, ok bool) {
+func (r *readers) get(s *store, key edge.Key, memory *buffers, most int32) (f found, ok bool) {
 	n := r.underway.Add(1)
 	if n > most {
 		r.underway.Add(-1)
 		return found{}, false
 	}
 	one := r.prepare()
-	one.store, one.key, one.lend = s, key, lend
+	one.store, one.key, one.memory = s, key, memory
 	r.queue <- one
 	r.employ(n)
 	select {
@@ -79,7 +79,7 @@ func (r *readers) work() {
 	for {
 		select {
 		case one := <-r.queue:
-			f := one.store.get(one.key, one.lend)
+			f := one.store.get(one.key, one.memory)
 			r.underway.Add(-1) // before the answer: who has it may ask again
 			one.answer <- f
 		case <-r.end:

@@ -162,15 +162,15 @@ func (s *store) setGenerations(g generations) {
 // found is what get knows of a key.
 type found struct {
 	obj        *edge.Object // nil: none
-	lent       *[]byte      // the buffer that holds the body, to be given back; nil if the body is the Object's own
+	memory     *[]byte      // of the Object's Body
 	generation uint64       // where it was, or where something damaged was
 	old        bool         // the generation goes soon
 	damaged    bool
 }
 
-// get searches the generations, newest first. Nearly all that have nothing are ruled out by their filters. The body goes
-// into one of the buffers lent, if there are any.
-func (s *store) get(key edge.Key, lend *buffers) (f found) {
+// get searches the generations, newest first. Nearly all that have nothing are ruled out by their filters. The Object is
+// in memory of from, or in its own where that is nil.
+func (s *store) get(key edge.Key, from *buffers) (f found) {
 	if !s.inUse.TryRLock() {
 		return found{}
 	}
@@ -185,11 +185,11 @@ func (s *store) get(key edge.Key, lend *buffers) (f found) {
 			continue
 		}
 		if err == nil {
-			f.obj, f.lent, err = decodeEntry(value, key, lend)
-			// Pebble gives the error of a value that is kept apart from its key only here, and nil for the value.
-			if closeErr := closer.Close(); closeErr != nil {
-				f.obj, f.lent, err = nil, nil, closeErr
-			}
+			f.memory = from.copyOf(value) // pebble lends it
+			err = closer.Close()          // gives the error of a value that is kept apart from its key; that is nil then
+		}
+		if err == nil {
+			f.obj, err = decodeEntry(*f.memory, key) // of the copy: faster by a quarter, and what is checked is sent
 		}
 		f.generation, f.old = id, ids[0]-id >= promoteAge
 		f.damaged = errors.Is(err, errBadEntry) || pebble.IsCorruptionError(err)
