@@ -326,12 +326,7 @@ func (c *Core) replace(tx Tx, asset Asset, r *Received, fields AssetFields) (Ass
 	if fields.CacheAge.Given {
 		asset.CacheAge = fields.CacheAge
 	}
-	now := c.cfg.Now()
-	if asset.Digest != r.Source.Digest {
-		if err := tx.ReleaseBlob(asset.Digest, now); err != nil {
-			return Asset{}, err
-		}
-	}
+	before := asset.Digest
 	asset.Version++
 	asset.Digest, asset.Source, asset.UpdatedAt = r.Source.Digest, r.Source, c.cfg.Now()
 	if err := tx.UpdateAsset(asset); err != nil || asset.Digest == before {
