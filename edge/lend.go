@@ -36,18 +36,23 @@ func (e *Edge) serveStored(ctx context.Context, r *answer, route *route, v *vari
 // loan is a body that is given back when it is sent. If it never is, because a condition or a broken connection came
 // between, the collector gets it.
 type loan struct {
-	bytes.Reader // over the part that is sent
-	body         []byte
+	bytes.Reader // over part, for whoever sends it piece by piece
+	body, part   []byte
 	done         func()
 }
 
+// Bytes is what is to be sent.
+func (l *loan) Bytes() []byte { return l.part }
+
 func (l *loan) put(resp *fasthttp.Response, from, length int64) {
-	l.Reset(l.body[from : from+length])
+	l.part = l.body[from : from+length]
+	l.Reset(l.part)
 	resp.SetBodyStream(l, int(length)) // which is closed; a raw body could not be given back
 }
 
 // Close is called when nothing of the body is read any more.
 func (l *loan) Close() error {
+	l.body, l.part = nil, nil
 	l.Reset(nil)
 	l.done()
 	return nil
