@@ -404,6 +404,23 @@ func TestDrainingPeerRefuses(t *testing.T) {
 	}
 }
 
+// A connection that nothing came over must not hold up the end, which the restart of a node waits for.
+func TestSilentConnectionsEndAtOnce(t *testing.T) {
+	s, peer := serve(t, peerhttp.Work{}, nil)
+	conn, err := net.Dial("tcp", peer.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	began := time.Now()
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
 func TestTooManyRequestsAreRefused(t *testing.T) {
 	leave := make(chan struct{})
 	s, peer := serve(t, peerhttp.Work{Object: func(context.Context, edge.Job) (*edge.Object, edge.Tier, error) {
