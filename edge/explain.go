@@ -79,34 +79,11 @@ func (e *Edge) Explain(ctx context.Context, target, accept string) []Finding {
 	if err != nil {
 		return f
 	}
-	r := &answer{edge: e, c: new(fasthttp.RequestCtx), start: e.Now(), req: req, negotiated: req.Negotiable}
-	if err := e.prove(req.Signature, r.start); err != nil {
-		f.fail(err)
-		return f
-	}
-	find := func(name wire.Name) (*Known, error) { return e.Catalog.Find(ctx, name) }
-	known, stem, err := look(&req, find)
+	r := &answer{edge: e, c: new(fasthttp.RequestCtx), start: e.Now()}
+	r.c.Request.Header.SetRequestURI(target)
+	r.c.Request.Header.Set("Accept", accept)
+	job, err := e.explainJob(ctx, &f, r)
 	if err != nil {
-		f.fail(err)
-		return f
-	}
-	r.known = known
-	f.manifest(known, stem, e.Catalog.Fresh(r.start))
-	if err := allow(&known.Manifest, req.Signature, r.start); err != nil {
-		f.fail(err)
-		return f
-	}
-	profile, err := profileOf(&req, known, find)
-	if err != nil {
-		f.fail(err)
-		return f
-	}
-	job, err := settle(&req, stem, known, profile, transform.ParseAccept(accept))
-	if err != nil {
-		f.fail(err)
-		return f
-	}
-	if err := r.addOverlay(&job, find); err != nil {
 		f.fail(err)
 		return f
 	}
@@ -118,6 +95,22 @@ func (e *Edge) Explain(ctx context.Context, target, accept string) []Finding {
 		f.add("vary", "Accept")
 	}
 	return f
+}
+
+// explainJob goes the way of Edge.answer, and tells what it finds there.
+func (e *Edge) explainJob(ctx context.Context, f *findings, r *answer) (Job, error) {
+	if err := r.read(); err != nil {
+		return Job{}, err
+	}
+	find := func(name wire.Name) (*Known, error) { return e.Catalog.Find(ctx, name) }
+	err := r.look(find)
+	if r.known != nil {
+		f.manifest(r.known, r.stem, e.Catalog.Fresh(r.start))
+	}
+	if err != nil {
+		return Job{}, err
+	}
+	return r.settle(find)
 }
 
 func (f *findings) manifest(known *Known, stem, fresh bool) {

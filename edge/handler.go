@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"sync"
@@ -13,7 +14,7 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
-// Serve answers one request: the way it was answered before, or parse, prove, look, allow, settle, find, respond.
+// Serve answers one request: the way it was answered before, or all the way.
 func (e *Edge) Serve(c *fasthttp.RequestCtx) {
 	r := answers.Get().(*answer)
 	*r = answer{edge: e, c: c, start: e.Now()}
@@ -28,87 +29,91 @@ func (e *Edge) Serve(c *fasthttp.RequestCtx) {
 
 var answers = sync.Pool{New: func() any { return new(answer) }}
 
+// serveAnew goes all the way for a request that nothing is remembered of.
 func (e *Edge) serveAnew(ctx context.Context, r *answer) {
-	if !r.methodAllowed() {
-		return
-	}
-	target := string(r.c.Request.Header.RequestURI()) // outlives the request's buffer: copy
-	req, err := delivery.Parse(target)
-	r.req, r.negotiated = req, req.Negotiable
-	if err != nil {
-		r.fail(asError(err))
-		return
-	}
-	if err := e.prove(req.Signature, r.start); err != nil { // before any look-up: a bad signature learns nothing
-		r.fail(err)
+	if !r.methodAllowed() || !r.targetFits() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Policy.Deadline)
 	defer cancel()
-	find := func(name wire.Name) (*Known, error) { return e.ask(ctx, r, name) }
-	stem := false
-	if r.known, stem, err = look(&req, find); err != nil {
+	if err := e.answer(ctx, r); err != nil {
 		r.fail(err)
-		return
 	}
-	if err := allow(&r.known.Manifest, req.Signature, r.start); err != nil {
-		r.fail(err)
-		return
+}
+
+// answer reads the request, looks for the picture, admits the client, settles what it gets, finds that and delivers it.
+func (e *Edge) answer(ctx context.Context, r *answer) error {
+	if err := r.read(); err != nil {
+		return err
 	}
-	if err := e.admit(r, &req, r.known); err != nil {
-		r.fail(err)
-		return
+	ask := func(name wire.Name) (*Known, error) { return e.ask(ctx, r, name) }
+	if err := r.look(ask); err != nil {
+		return err
 	}
-	profile, err := profileOf(&req, r.known, find)
+	if err := e.admit(r, &r.req, r.known); err != nil {
+		return err
+	}
+	job, err := r.settle(ask)
 	if err != nil {
-		r.fail(err)
-		return
+		return err
 	}
-	r.from = []*Known{r.known}
-	if profile != nil {
-		r.from = append(r.from, profile)
-	}
-	job, err := settle(&req, stem, r.known, profile, acceptOf(&r.c.Request.Header))
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	if name := req.Preset(); name != "" { // it exists, or nothing would be settled
+	if name := r.req.Preset(); name != "" { // it exists, or nothing would be settled
 		r.preset = r.known.Meter.Preset(name)
 	}
-	hinted := r.hint(&job, target)
 	if job.Spec.IsZero() && job.Source.CleanBytes > wholeBytes {
-		if err := r.charge(); err != nil { // for chunks that the origin may be asked for
-			r.fail(err)
-			return
-		}
-		r.stream()
-		e.inspect(&r.known.Manifest)
-		return
-	}
-	if err := r.addOverlay(&job, find); err != nil {
-		r.fail(err)
-		return
+		return r.stream()
 	}
 	got, err := e.find(ctx, r, job)
 	if err != nil {
-		r.fail(err)
-		return
+		return err
 	}
-	r.quick = got.obj.Quick
-	r.prepare(got.obj.MediaType, got.obj.ETag)
-	if !hinted { // the next client with this target gives other hints
-		e.remember(r, target, job, got.obj)
+	r.deliver(job, got)
+	return nil
+}
+
+// read parses the target and proves its signature, before any look-up: a bad signature learns nothing.
+func (r *answer) read() error {
+	r.target = string(r.c.Request.Header.RequestURI()) // outlives the request's buffer: copy
+	req, err := delivery.Parse(r.target)
+	r.req, r.negotiated = req, req.Negotiable
+	if err != nil {
+		return asError(err)
 	}
-	e.inspect(&r.known.Manifest)
-	if r.anew(got.tier); got.from == TierRender {
-		r.known.Meter.AddRender()
+	return r.edge.prove(req.Signature, r.start)
+}
+
+// finder looks a name up.
+type finder func(wire.Name) (*Known, error)
+
+// look finds the picture, and decides whether this client may see it.
+func (r *answer) look(find finder) (err error) {
+	if r.known, r.stem, err = look(&r.req, find); err != nil {
+		return err
 	}
-	r.entity(got.obj.ETag, int64(len(got.obj.Body)), got.obj)
+	r.from = []*Known{r.known}
+	return allow(&r.known.Manifest, r.req.Signature, r.start)
+}
+
+// settle turns the wish into the job that names its result: with what the account has set, what the client can show, and
+// the overlay.
+func (r *answer) settle(find finder) (Job, error) {
+	profile, err := profileOf(&r.req, r.known, find)
+	if err != nil {
+		return Job{}, err
+	}
+	if profile != nil {
+		r.from = append(r.from, profile)
+	}
+	job, err := settle(&r.req, r.stem, r.known, profile, acceptOf(&r.c.Request.Header))
+	if err != nil {
+		return Job{}, err
+	}
+	r.hinted = r.hint(&job)
+	return job, r.addOverlay(&job, find)
 }
 
 // look finds what the request names: by its very name, or by its stem where nothing has the name.
-func look(req *delivery.Request, find func(wire.Name) (*Known, error)) (known *Known, stem bool, err error) {
+func look(req *delivery.Request, find finder) (known *Known, stem bool, err error) {
 	known, err = find(req.Name)
 	if KindOf(err) == NotFound && req.Stem != (wire.Name{}) {
 		known, err = find(req.Stem)
@@ -118,7 +123,7 @@ func look(req *delivery.Request, find func(wire.Name) (*Known, error)) (known *K
 }
 
 // profileOf is that of the picture's account, or nil where the request does not ask for it.
-func profileOf(req *delivery.Request, known *Known, find func(wire.Name) (*Known, error)) (*Known, error) {
+func profileOf(req *delivery.Request, known *Known, find finder) (*Known, error) {
 	if !req.NeedsProfile() {
 		return nil, nil
 	}
@@ -153,8 +158,13 @@ func settle(req *delivery.Request, stem bool, known, profile *Known, accept tran
 	return Job{Source: &known.Source, Spec: spec}, asError(err)
 }
 
+// acceptOf reads the Accept header. Several lines are one list (RFC 9110, section 5.3).
 func acceptOf(h *fasthttp.RequestHeader) transform.Accept {
-	return transform.ParseAccept(unsafeString(h.Peek("Accept"))) // looked at, not kept
+	lines := h.PeekAll("Accept")
+	if len(lines) == 1 {
+		return transform.ParseAccept(unsafeString(lines[0])) // looked at, not kept
+	}
+	return transform.ParseAccept(string(bytes.Join(lines, comma)))
 }
 
 // unsafeString views bytes as text without a copy. The text must not outlive the bytes.

@@ -99,7 +99,7 @@ func within(s, changed transform.Spec, src transform.Source) transform.Spec {
 }
 
 // hint lets the client's hints change the job, and reports whether there were any.
-func (r *answer) hint(job *Job, target string) bool {
+func (r *answer) hint(job *Job) bool {
 	if !r.hintable() || job.Spec.IsZero() || job.Spec.Format.Inspects() {
 		return false
 	}
@@ -107,6 +107,6 @@ func (r *answer) hint(job *Job, target string) bool {
 	if h == (hints{}) {
 		return false
 	}
-	job.Spec = h.apply(job.Spec, job.Source.Picture(), strings.Contains(target, "dpr"))
+	job.Spec = h.apply(job.Spec, job.Source.Picture(), strings.Contains(r.target, "dpr"))
 	return true
 }

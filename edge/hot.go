@@ -150,13 +150,13 @@ func (e *Edge) mayShow(s delivery.Signature, known *Known, now time.Time) bool {
 	return e.prove(s, now) == nil && allow(&known.Manifest, s, now) == nil
 }
 
-// remember keeps the way to an Object for the next request with this target.
-func (e *Edge) remember(r *answer, target string, job Job, obj *Object) {
+// remember keeps the way to an Object for the next request with its target.
+func (e *Edge) remember(r *answer, job Job, obj *Object) {
 	v := &variant{known: r.known, from: r.from, key: job.Key(), uses: r.preset, etag: obj.ETag, quick: obj.Quick}
 	r.c.Response.Header.CopyTo(&v.head)
 	class := 0
 	if r.negotiated {
 		class = classOf(acceptOf(&r.c.Request.Header))
 	}
-	e.hot.keep(target, r.req, class, v)
+	e.hot.keep(r.target, r.req, class, v)
 }

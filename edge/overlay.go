@@ -12,7 +12,7 @@ import (
 // overlaid looks the job's overlay up and puts it into the job: its source, and its digest in place of its name, so
 // that the key names content. It gives nil when there is none. The overlay is a name of the same namespace.
 func overlaid(req *delivery.Request, base *Known, job *Job, now time.Time,
-	find func(wire.Name) (*Known, error)) (*Known, error) {
+	find finder) (*Known, error) {
 	if job.Spec.Overlay == "" {
 		return nil, nil
 	}
@@ -55,7 +55,7 @@ func allowOverlay(over *wire.Manifest, base *Known, s delivery.Signature, now ti
 }
 
 // addOverlay looks the job's overlay up, if it has one, and has the answer follow from both pictures.
-func (r *answer) addOverlay(job *Job, find func(wire.Name) (*Known, error)) error {
+func (r *answer) addOverlay(job *Job, find finder) error {
 	over, err := overlaid(&r.req, r.known, job, r.start, find)
 	if over == nil || err != nil {
 		return err

@@ -18,13 +18,16 @@ type answer struct {
 	edge       *Edge
 	c          *fasthttp.RequestCtx
 	start      time.Time
+	target     string // as it came; empty for what is answered as before
 	req        delivery.Request
 	known      *Known
+	stem       bool     // known was found by the stem of its name
 	from       []*Known // all that the answer follows from
 	bill       bill
 	preset     *atomic.Int64 // counts its uses; nil without one
 	span       Span          // nil for requests that are not followed
 	negotiated bool          // the format depends on Accept
+	hinted     bool          // the client's hints have changed the job
 	quick      bool          // a better Object may take the place of the one that is sent
 	tier       Tier
 	bytes      int64 // body bytes to be sent
@@ -45,13 +48,42 @@ func (r *answer) methodAllowed() bool {
 	return false
 }
 
+// targetFits answers what is too long to be the URL of a picture.
+func (r *answer) targetFits() bool {
+	if len(r.c.Request.Header.RequestURI()) <= delivery.MaxTargetBytes {
+		return true
+	}
+	r.refuse(fasthttp.StatusRequestURITooLong, "the URL is too long")
+	return false
+}
+
+// deliver answers with what was found, and remembers the way to it.
+func (r *answer) deliver(job Job, got found) {
+	obj := got.obj
+	r.quick = obj.Quick
+	r.prepare(obj.MediaType, obj.ETag)
+	if !r.hinted { // the next client with this target gives other hints
+		r.edge.remember(r, job, obj)
+	}
+	r.edge.inspect(&r.known.Manifest)
+	if r.anew(got.tier); got.from == TierRender {
+		r.known.Meter.AddRender()
+	}
+	r.entity(obj.ETag, int64(len(obj.Body)), obj)
+}
+
 // stream answers with a large untransformed picture, read as it is sent.
-func (r *answer) stream() {
+func (r *answer) stream() error {
+	if err := r.charge(); err != nil { // for chunks that the origin may be asked for
+		return err
+	}
 	src := &r.known.Source
 	etag := ETag(src.CleanDigest)
 	r.prepare(src.Picture().Format.MediaType(), etag)
 	r.anew(TierSource)
+	r.edge.inspect(&r.known.Manifest)
 	r.entity(etag, src.CleanBytes, streamed{r})
+	return nil
 }
 
 // body hands over a part of an answer's body.

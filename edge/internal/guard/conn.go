@@ -80,7 +80,7 @@ func (c *conn) turnAway(why *Refusal) {
 // up for after settleTime of silence.
 const (
 	briskTime  = 50 * time.Millisecond
-	settleTime = 250 * time.Millisecond
+	settleTime = 100 * time.Millisecond
 )
 
 // turn answers what is there, and reports whether to wait for more.

@@ -15,18 +15,29 @@ func (c *conn) send(ctx *fasthttp.RequestCtx) error {
 	if ctx.IsHead() {
 		resp.SkipBody = true
 	}
-	if resp.IsBodyStream() {
+	body, ok := bodyOf(resp)
+	if !ok {
 		return c.stream(resp)
 	}
-	body := resp.Body()
-	bare := resp.SkipBody || resp.StatusCode() == fasthttp.StatusNoContent
-	if !bare || len(body) > 0 {
+	if len(body) > 0 || resp.Header.ContentLength() <= 0 { // HEAD may know without having it
 		resp.Header.SetContentLength(len(body))
 	}
-	if bare {
+	if resp.SkipBody || resp.StatusCode() == fasthttp.StatusNoContent {
 		body = nil
 	}
 	return c.writeBoth(resp.Header.Header(), body)
+}
+
+// bodyOf gives a body that is in memory. One that must be given back comes as a stream with its Bytes: it is closed when
+// the answer is sent.
+func bodyOf(resp *fasthttp.Response) (body []byte, ok bool) {
+	if !resp.IsBodyStream() {
+		return resp.Body(), true
+	}
+	if stream, ok := resp.BodyStream().(interface{ Bytes() []byte }); ok {
+		return stream.Bytes(), true
+	}
+	return nil, false
 }
 
 // stream writes an answer whose body is read piece by piece.
