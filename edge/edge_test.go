@@ -88,7 +88,7 @@ func (w *world) remake(p edge.Policy) {
 // serve starts a real fasthttp server on a listener in memory.
 func (w *world) serve() {
 	l := fasthttputil.NewInmemoryListener()
-	server := &fasthttp.Server{Handler: w.edge.Serve, NoDefaultContentType: true,
+	server := &fasthttp.Server{Handler: w.edge.Serve, ReadBufferSize: 16 << 10, NoDefaultContentType: true,
 		NoDefaultServerHeader: true}
 	go server.Serve(l)
 	w.client = &http.Client{Transport: &http.Transport{DisableCompression: true,

@@ -212,6 +212,33 @@ func TestVaryOnErrors(t *testing.T) {
 	}
 }
 
+// Several Accept lines are one list, when a picture is made and when it is remembered.
+func TestAcceptLines(t *testing.T) {
+	w := newWorld(t)
+	w.add("photo", picture, nil)
+	for range 3 {
+		for lines, want := range map[string]string{
+			"Accept: image/webp": "image/webp", "Accept: text/html\r\nAccept: image/webp": "image/webp",
+			"Accept: image/webp\r\nAccept: image/avif": "image/avif", "Accept: image/avif\r\nAccept: */*": "image/avif",
+			"Accept: image/*\r\nAccept: */*": "image/jpeg", "Accept:\r\nAccept: image/avif;q=0\r\nAccept: image/webp": "image/webp",
+		} {
+			if head, _ := w.rawGet("GET", "/v1/image/f_auto,w_4/photo", lines); !strings.Contains(head, "\r\nContent-Type: "+want+"\r\n") {
+				t.Errorf("%q: want %s, got %s", lines, want, head)
+			}
+		}
+	}
+}
+
+func TestLongURL(t *testing.T) {
+	w := newWorld(t)
+	for length, want := range map[int]int{delivery.MaxTargetBytes: 404, delivery.MaxTargetBytes + 1: 414} {
+		got := w.get("/v1/image/photo?" + strings.Repeat("v", length-len("/v1/image/photo?")))
+		if got.StatusCode != want || got.Header.Get("Cache-Control") == "" || got.Close {
+			t.Errorf("%d bytes: %d %v", length, got.StatusCode, got.Header)
+		}
+	}
+}
+
 func TestStaleness(t *testing.T) {
 	for want, policy := range map[string]edge.Policy{
 		"public, max-age=60":                           {PublicAge: time.Minute},
