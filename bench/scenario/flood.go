@@ -40,7 +40,11 @@ func Flood(ctx context.Context, b *Bench) error {
 		return err
 	}
 	defer f.stack.Stop()
-	for round := range b.Rounds {
+	rounds := b.Rounds
+	if b.Quick {
+		rounds = 2
+	}
+	for round := range rounds {
 		idle, err := f.thumbnails(ctx)
 		if err != nil {
 			return fmt.Errorf("idle: %w", err)
@@ -55,7 +59,7 @@ func Flood(ctx context.Context, b *Bench) error {
 			b.Figures.Add(floodKey(flooded, metric), round, after)
 			b.Figures.Add(floodKey(floodMore, metric), round, after-before)
 		}
-		b.say("flood: round %d of %d", round+1, b.Rounds)
+		b.say("flood: round %d of %d", round+1, rounds)
 	}
 	b.Tables = append(b.Tables, floodTables...)
 	b.Notes = append(b.Notes, fmt.Sprintf("Flood: %d requests for other AVIFs of about 1600×1200 from 12 megapixels are always in flight; "+

@@ -82,8 +82,13 @@ func Page(ctx context.Context, b *Bench) error {
 	return ctx.Err()
 }
 
-// pageRounds are enough: a page takes long, and its ratios hold still. Rivals are shown, not judged: one round.
-const pageRounds = 3
+// pageRounds is how often a page is measured: it takes long, and its ratios hold still.
+func (b *Bench) pageRounds() int {
+	if b.Quick {
+		return 1
+	}
+	return min(b.Rounds, 3)
+}
 
 func (b *Bench) page(ctx context.Context, effort int) error {
 	p := &page{effort: effort, renders: &renders{Bench: b, peers: map[string]*peers.Renderer{}, asked: map[string]int{}, scenario: "page",
@@ -93,9 +98,9 @@ func (b *Bench) page(ctx context.Context, effort int) error {
 	if err := p.begin(ctx); err != nil {
 		return err
 	}
-	for round := range min(b.Rounds, pageRounds) {
+	for round := range b.pageRounds() {
 		for _, name := range shuffled(rand.New(rand.NewPCG(b.Seed, uint64(round))), pagePeers) {
-			rival := name != edgeName && name != vipsName
+			rival := name != edgeName && name != vipsName // shown, not judged: one round
 			if p.peers[name] == nil || ctx.Err() != nil || rival && round > 0 {
 				continue
 			}
@@ -103,7 +108,7 @@ func (b *Bench) page(ctx context.Context, effort int) error {
 				b.failCase("page", pageCase(effort), name, err)
 			}
 		}
-		b.say("page, %s: round %d of %d", pageCase(effort), round+1, min(b.Rounds, pageRounds))
+		b.say("page, %s: round %d of %d", pageCase(effort), round+1, b.pageRounds())
 	}
 	if effort == pageEfforts[0] {
 		b.Notes = append(b.Notes, p.notes()...)
@@ -143,8 +148,10 @@ func (p *page) begin(ctx context.Context) error {
 	}
 	p.joinEdge(ctx, p.stack)
 	p.joinVips(ctx, folder)
-	p.joinTunedImagor(ctx, folder, p.effort)
-	p.joinIPX(ctx, folder, p.effort)
+	if !p.Quick {
+		p.joinTunedImagor(ctx, folder, p.effort)
+		p.joinIPX(ctx, folder, p.effort)
+	}
 	return nil
 }
 
@@ -311,9 +318,13 @@ func (p *page) forget(ctx context.Context, sources []string) error {
 }
 
 func (p *page) notes() []string {
-	return []string{fmt.Sprintf("The page: %d photographs of 12 to 24 megapixels (%s), each at 320, 640, 960, 1280 and 1600 wide and as a "+
+	notes := []string{fmt.Sprintf("The page: %d photographs of 12 to 24 megapixels (%s), each at 320, 640, 960, 1280 and 1600 wide and as a "+
 		"400×400 fill, in WebP and JPEG of quality 80: %d variants, asked for photograph by photograph, %d in flight, all cores. The edge "+
 		"has never seen any of it, and fetches the originals meanwhile.", len(p.sources), p.origins(), len(pageJobs(p.sources, 2)), inFlight)}
+	if p.Quick {
+		notes = append(notes, "Quick: the page is smaller, was asked for once, and not of imagor and ipx.")
+	}
+	return notes
 }
 
 func (p *page) origins() string {

@@ -120,7 +120,8 @@ func (b *Bench) Sheets() []report.Sheet {
 		return nil
 	}
 	s := report.Sheet{Title: "How encoders were set", Head: []string{"", "JPEG", "WebP", "AVIF", "otherwise"},
-		Note: "The quality is the job's for everybody. imgproxy needs a system library that no package registry has in a form which could " +
+		Note: "The quality is the job's for everybody. What efforts cost and give is in [decision 3](../../../docs/decisions/0003-efforts.md), with " +
+			"the command that measures it. imgproxy needs a system library that no package registry has in a form which could " +
 			"be installed beside the others, and is not measured."}
 	s.Rows = append(s.Rows, []string{edgeName, "baseline, 4:2:0, Huffman tables of its own", fmt.Sprintf("effort %d, or as a page says", webpEffort),
 		"8 bits, 4:2:0, effort 0", "libvips in processes of its own, over HTTP"})

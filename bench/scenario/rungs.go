@@ -21,7 +21,7 @@ const (
 
 var rungsTable = report.Table{Title: "Pictures from rungs beside direct renders: the worst SSIM", Scenario: "rungs", Metric: "SSIM",
 	Unit: "SSIM of the brightness", Cases: []string{rungsPhotos, rungsHard}, Peers: []string{edgeName},
-	Note: "A rung is a reduced copy of a source from which the edge makes further variants, see docs/decisions/0002-rungs.md. Each picture at " +
+	Note: "A rung is a reduced copy of a source from which the edge makes further variants, see [decision 2](../../../docs/decisions/0002-rungs.md). Each picture at " +
 		"six sizes, from rungs as pixels and as JPEG, before encoding."}
 
 func rungsKey(c string) report.Key {
@@ -52,6 +52,9 @@ func Rungs(ctx context.Context, b *Bench) error {
 	for c, w := range worst {
 		b.Figures.Add(rungsKey(c), 0, w.score)
 		b.Checks = append(b.Checks, fmt.Sprintf("Rungs against direct renders, %d %s: the worst SSIM is %.4f, of %s.", w.of, c, w.score, w.name))
+	}
+	if b.Quick {
+		b.Notes = append(b.Notes, "Quick: rungs of photographs were left out; hard pictures were compared.")
 	}
 	b.Tables = append(b.Tables, rungsTable)
 	b.say("rungs")
