@@ -80,7 +80,8 @@ func versions(ctx context.Context, tools string) [][2]string {
 		ask("wrk", filepath.Join(debian, "usr/bin/wrk"), "-v"),
 		ask("imagor", filepath.Join(tools, "bin/imagor"), "-version"),
 		ask("ipx", "node", "-p", "const at='"+tools+"/ipx/node_modules/'; const v=n=>require(at+n+'/package.json').version; "+
-			"`${v('ipx')} with sharp ${v('sharp')}, libvips ${v('@img/sharp-libvips-linux-'+process.arch)}`"),
+			"const own=require(at+'@img/sharp-libvips-linux-'+process.arch+'/versions.json'); "+
+			"`${v('ipx')} with sharp ${v('sharp')}, libvips ${own.vips}, libaom ${own.aom}`"),
 		ask("thumbor", filepath.Join(tools, "thumbor/bin/python"), "-c",
 			"from importlib.metadata import version as v; print(v('thumbor'), 'with Pillow', v('pillow'))"),
 		ask("Node.js", "node", "--version"),
