@@ -18,11 +18,17 @@ func (e *Edge) prove(s delivery.Signature, now time.Time) error {
 		return nil
 	}
 	keys := e.Keys()
-	if keys == nil || !keys.Verify(s.Fields, s.Text) || now.Unix() >= s.Fields.Expires {
+	if keys == nil {
+		return errNoKeys
+	}
+	if !keys.Verify(s.Fields, s.Text) || now.Unix() >= s.Fields.Expires {
 		return errSignature
 	}
 	return nil
 }
+
+// errNoKeys says nothing of the signature: an edge that has just started knows no keys until the origin told them.
+var errNoKeys = &Error{Kind: Unavailable, Message: "the signing keys are not known yet", RetryAfter: time.Second}
 
 // allow decides whether the asset may be shown: after prove, before any cache.
 func allow(m *wire.Manifest, s delivery.Signature, now time.Time) error {

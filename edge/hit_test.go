@@ -92,6 +92,10 @@ func TestHitsFollowChanges(t *testing.T) {
 	if got := w.get(signed); got.StatusCode != 403 {
 		t.Errorf("signed with a key that is gone: %d", got.StatusCode)
 	}
+	w.keys = nil
+	if got := w.get(signed); got.StatusCode != 503 || got.Header.Get("Retry-After") == "" {
+		t.Errorf("no key is known: %d", got.StatusCode)
+	}
 }
 
 func BenchmarkHit(b *testing.B) {

@@ -49,7 +49,10 @@ func (n *node) run(ctx context.Context) error {
 	public, private := n.publicServer(), n.opsServer()
 	n.exportServer(public)
 	ended := make(chan error, 3)
-	go func() { ended <- public.Serve(listeners.public) }()
+	go func() {
+		n.awaitKeys(ctx)
+		ended <- public.Serve(listeners.public)
+	}()
 	go func() { ended <- n.peers.Serve(listeners.peers) }()
 	go func() { ended <- private.Serve(listeners.ops) }()
 	n.log.Info("edge serves", "public", n.cfg.Listen, "peers", n.cfg.PeerListen, "ops", n.cfg.OpsListen)
@@ -67,6 +70,21 @@ func (n *node) run(ctx context.Context) error {
 	}
 	return errors.Join(err, private.Close())
 }
+
+// awaitKeys holds clients back, for keysWait at most, until signatures can be checked: after a restart, or when all of
+// the system is being started. Their connections wait in the listener.
+func (n *node) awaitKeys(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, keysWait)
+	defer cancel()
+	for n.catalog.Keys() == nil && ctx.Err() == nil {
+		time.Sleep(keysLook)
+	}
+}
+
+const (
+	keysWait = 2 * time.Second
+	keysLook = 5 * time.Millisecond
+)
 
 // drain leaves the ring before it stops listening: others must not send work that nobody will do. In the delay before
 // that, load balancers can see that this node is not ready any more.
