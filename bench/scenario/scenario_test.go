@@ -77,21 +77,26 @@ func TestJobsOfTheFloodAreDistinct(t *testing.T) {
 	}
 }
 
-func TestPageAsksPhotographByPhotograph(t *testing.T) {
+func TestPagesAskInTheirOrder(t *testing.T) {
 	var sources []string
 	for i := range pagePhotos {
 		sources = append(sources, strconv.Itoa(i))
 	}
-	jobs := pageJobs(sources, 4)
-	seen := map[peers.Job]bool{}
-	for i, j := range jobs {
-		if seen[j] || j.Source != sources[i/12] || j.Effort != 4 || j.Quality != 80 {
-			t.Errorf("job %d: %+v", i, j)
+	for _, c := range pageCases {
+		seen := map[peers.Job]bool{}
+		for i, j := range c.jobs(sources) {
+			want := sources[i/12]
+			if c.bySize {
+				want = sources[i%12]
+			}
+			if seen[j] || j.Source != want || j.Effort != c.effort || j.Quality != 80 {
+				t.Errorf("%s, job %d: %+v", c.name, i, j)
+			}
+			seen[j] = true
 		}
-		seen[j] = true
-	}
-	if len(jobs) != 144 {
-		t.Errorf("%d jobs, want 144", len(jobs))
+		if len(seen) != 144 {
+			t.Errorf("%s: %d jobs, want 144", c.name, len(seen))
+		}
 	}
 }
 
