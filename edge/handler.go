@@ -109,7 +109,11 @@ func (r *answer) settle(find finder) (Job, error) {
 		return Job{}, err
 	}
 	r.hinted = r.hint(&job)
-	return job, r.addOverlay(&job, find)
+	if err := r.addOverlay(&job, find); err != nil {
+		return Job{}, err
+	}
+	r.offer(&job, profile)
+	return job, nil
 }
 
 // look finds what the request names: by its very name, or by its stem where nothing has the name.
@@ -206,8 +210,10 @@ func (e *Edge) fetch(ctx context.Context, key Key, job Job) (found, error) {
 	for _, peer := range owners {
 		obj, tier, err := e.askPeer(ctx, peer, job)
 		if err == nil {
-			obj.expire(e.Now())
-			e.Memory.Set(key, obj)
+			if !obj.StandIn {
+				obj.expire(e.Now())
+				e.Memory.Set(key, obj)
+			}
 			return found{obj, TierPeer, tier}, nil
 		}
 		if verdict(err) {
@@ -257,6 +263,10 @@ func (e *Edge) own(ctx context.Context, key Key, job Job) (found, error) {
 		e.again(key, job, obj)
 		return found{obj, TierMemory, TierMemory}, nil
 	}
+	if instead, ok := e.hurried(job); ok {
+		return e.ownInHurry(ctx, key, job, instead)
+	}
+	job.Instead = nil // the work is shared with those who take nothing else
 	return e.local.Do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fill(ctx, key, job) })
 }
 

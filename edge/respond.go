@@ -62,7 +62,7 @@ func (r *answer) deliver(job Job, got found) {
 	obj := got.obj
 	r.quick = obj.Quick
 	r.prepare(obj.MediaType, obj.ETag)
-	if !r.hinted { // the next client with this target gives other hints
+	if !r.hinted && !obj.StandIn { // the next client with this target gives other hints, or finds less waiting
 		r.edge.remember(r, job, obj)
 	}
 	r.edge.inspect(&r.known.Manifest)

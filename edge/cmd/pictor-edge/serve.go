@@ -91,7 +91,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
 	}
 	closing.add(reduced.Close)
-	pool, err := render.Open(render.Options{Workers: cfg.WorkerCount(), CPUTime: cfg.RenderTimeout,
+	pool, err := render.Open(render.Options{Workers: cfg.WorkerCount(), CPUTime: cfg.RenderTimeout, HurryAfter: cfg.HurryAfter,
 		MemoryBytes: cfg.WorkerBytes, WebPEffort: cfg.WebPEffort, Rungs: reduced, Log: log,
 		Replaced: metrics.Replaced})
 	if err != nil {
@@ -125,6 +125,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Client:    clientOf(proxies),
 		Observer:  metrics,
 		Drop:      func(digest string) { blobs.Drop(digest); reduced.Drop(digest) },
+		Hurry:     pool.Hurry,
 		Coloured:  meter.Colour,
 		Tracer:    tracer.Edge(),
 		Log:       log,

@@ -104,8 +104,7 @@ func (c *Client) Stats() ClientStats {
 
 // Object implements edge.Peers.
 func (c *Client) Object(ctx context.Context, peer edge.Peer, job edge.Job) (*edge.Object, edge.Tier, error) {
-	resp, body, err := c.call(ctx, peer, pathObject, objectRequest{job.Source, job.Spec.String(), job.Making,
-		job.Variants, job.Overlay, job.Best}, c.maxBytes)
+	resp, body, err := c.call(ctx, peer, pathObject, newObjectRequest(job), c.maxBytes)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -114,7 +113,7 @@ func (c *Client) Object(ctx context.Context, peer edge.Peer, job edge.Job) (*edg
 		c.corrupt.Add(1)
 		return nil, 0, unavailable(peer, errors.New("sent a body that does not have its tag"))
 	}
-	obj.Quick = resp.Header.Get(headerQuick) != ""
+	obj.Quick, obj.StandIn = resp.Header.Get(headerQuick) != "", resp.Header.Get(headerStandIn) != ""
 	return obj, edge.ParseTier(resp.Header.Get(headerTier)), nil
 }
 

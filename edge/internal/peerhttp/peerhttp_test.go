@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -149,6 +150,26 @@ func TestObjectTravels(t *testing.T) {
 		if got.Spec != job.Spec || got.Making != job.Making || fmt.Sprint(*got.Source) != fmt.Sprint(*job.Source) || got.Key() != job.Key() {
 			t.Fatalf("the owner saw %+v, want %+v", got, job)
 		}
+	}
+}
+
+// What would do instead goes there, and that it was done instead comes back.
+func TestStandInsTravel(t *testing.T) {
+	var got edge.Job
+	_, peer := serve(t, peerhttp.Work{Object: func(_ context.Context, job edge.Job) (*edge.Object, edge.Tier, error) {
+		got = job
+		obj := edge.NewObject("image/jpeg", []byte("pixels"))
+		obj.Quick, obj.StandIn = true, len(job.Instead) > 0
+		return obj, edge.TierRender, nil
+	}}, nil)
+	c := client(t, patient)
+	job := edge.Job{Source: source(), Spec: spec(t, "f_avif,w_40")}
+	for range 2 {
+		obj, _, err := c.Object(t.Context(), peer, job)
+		if err != nil || !obj.Quick || obj.StandIn != (len(job.Instead) > 0) || !slices.Equal(got.Instead, job.Instead) {
+			t.Fatalf("%+v, %v; the owner saw %v", obj, err, got.Instead)
+		}
+		job.Instead = []transform.Spec{spec(t, "f_webp,w_40"), spec(t, "f_jpg,w_40")}
 	}
 }
 

@@ -165,6 +165,9 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 	if obj.Quick {
 		w.Header().Set(headerQuick, "1")
 	}
+	if obj.StandIn {
+		w.Header().Set(headerStandIn, "1")
+	}
 	s.send(w, obj.MediaType, obj.Body)
 }
 

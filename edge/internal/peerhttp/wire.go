@@ -28,8 +28,11 @@ const (
 // headerTier tells where the owner had an object from.
 const headerTier = "Pictor-Tier"
 
-// headerQuick is there when the object is Quick.
-const headerQuick = "Pictor-Quick"
+// These are there when the object is Quick, and when it is a StandIn.
+const (
+	headerQuick   = "Pictor-Quick"
+	headerStandIn = "Pictor-Stand-In"
+)
 
 type objectRequest struct {
 	Source *wire.Source `json:"source"`
@@ -40,6 +43,8 @@ type objectRequest struct {
 	// Overlay is the source whose digest Spec names.
 	Overlay *wire.Source `json:"overlay,omitempty"`
 	Best    bool         `json:"best,omitempty"` // nobody waits
+	// Instead are like Spec: what will do where too much is waiting.
+	Instead []string `json:"instead,omitempty"`
 }
 
 type chunkRequest struct {
@@ -84,18 +89,45 @@ func (r objectRequest) job() (edge.Job, error) {
 	if r.Spec == "" {
 		return edge.Job{Source: r.Source, Making: r.Making, Variants: r.Variants, Best: r.Best}, nil
 	}
-	spec, err := transform.Parse(r.Spec)
+	spec, err := r.spec(r.Spec)
 	if err != nil {
 		return edge.Job{}, err
 	}
-	if spec.String() != r.Spec || !spec.Format.Concrete() {
-		return edge.Job{}, fmt.Errorf("transform %q is not settled", r.Spec)
+	job := edge.Job{Source: r.Source, Spec: spec, Overlay: r.Overlay, Making: r.Making, Variants: r.Variants, Best: r.Best}
+	for _, text := range r.Instead[:min(len(r.Instead), maxInstead)] {
+		if spec, err = r.spec(text); err != nil {
+			return edge.Job{}, err
+		}
+		job.Instead = append(job.Instead, spec)
+	}
+	return job, nil
+}
+
+// maxInstead is more than there are formats to choose from.
+const maxInstead = 8
+
+// spec reads a transform of the request's source and overlay.
+func (r objectRequest) spec(text string) (transform.Spec, error) {
+	spec, err := transform.Parse(text)
+	if err != nil {
+		return transform.Spec{}, err
+	}
+	if spec.String() != text || !spec.Format.Concrete() {
+		return transform.Spec{}, fmt.Errorf("transform %q is not settled", text)
 	}
 	if r.Overlay == nil && spec.Overlay != "" || r.Overlay != nil && r.Overlay.Digest != spec.Overlay {
-		return edge.Job{}, errors.New("the overlay is not the one that the transform names")
+		return transform.Spec{}, errors.New("the overlay is not the one that the transform names")
 	}
-	return edge.Job{Source: r.Source, Spec: spec, Overlay: r.Overlay, Making: r.Making, Variants: r.Variants,
-		Best: r.Best}, nil
+	return spec, nil
+}
+
+func newObjectRequest(job edge.Job) objectRequest {
+	r := objectRequest{Source: job.Source, Spec: job.Spec.String(), Making: job.Making, Variants: job.Variants,
+		Overlay: job.Overlay, Best: job.Best}
+	for _, spec := range job.Instead {
+		r.Instead = append(r.Instead, spec.String())
+	}
+	return r
 }
 
 // statusOf is for people who read traffic; peers go by the verdict.
