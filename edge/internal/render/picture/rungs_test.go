@@ -61,6 +61,34 @@ func hard(t testing.TB) []sampleSource {
 			dx, dy := float64(x-800), float64(y-600)
 			return 128 + 100*math.Cos((dx*dx+dy*dy)/2000)
 		}),
+		"small text": paint(func(x, y int) float64 {
+			cell := glyphs[(x/12*29+y/18*13)%64]
+			if y%18 < 12 && cell>>(x%12*2/3+8*(y%18*2/3))&1 == 1 {
+				return 30
+			}
+			return 235
+		}),
+		"halftone": paint(func(x, y int) float64 {
+			u, v := 0.26*float64(x)+0.15*float64(y), 0.26*float64(y)-0.15*float64(x)
+			tone := 128 + 90*math.Sin(float64(x)/300)
+			if 64*(2+math.Sin(u*2)+math.Sin(v*2)) > tone {
+				return 245
+			}
+			return 25
+		}),
+		"fabric": paint(func(x, y int) float64 {
+			return 120 + 35*math.Sin(float64(x)*1.1)*math.Sin(float64(y)*0.9) + 25*math.Sin(float64(x+y)*0.35) + 8*rnd.NormFloat64()
+		}),
+		"hair": paint(func(x, y int) float64 {
+			bend := float64(x) + 40*math.Sin(float64(y)/170)
+			return 110 + 45*math.Sin(bend*0.9+3*math.Sin(bend/23)) + 30*math.Sin(bend*0.31+float64(y)*0.02) + 6*rnd.NormFloat64()
+		}),
+		"stars": paint(func(x, y int) float64 {
+			if rnd.IntN(400) == 0 {
+				return 90 + 160*rnd.Float64()
+			}
+			return 12 + 3*rnd.NormFloat64()
+		}),
 		"skin": paint(func(x, y int) float64 {
 			return 170 + 30*math.Sin(float64(x)/400)*math.Cos(float64(y)/300) + 3*rnd.NormFloat64()
 		}),
