@@ -196,6 +196,9 @@ func TestUsageOfATree(t *testing.T) {
 	if cpu < 50*time.Millisecond {
 		t.Errorf("processor time is %s", cpu)
 	}
+	if ran, err := RunTime(p.Pid); err != nil || ran <= 0 || ran > cpu+2*clockTick {
+		t.Errorf("its threads that still run had %s of %s, %v", ran, cpu, err)
+	}
 	if alone, all, err := Memory(p.Pid); err != nil || alone < 1<<14 || all < alone || all > 1<<28 {
 		t.Errorf("memory is %d of %d, %v", alone, all, err)
 	}

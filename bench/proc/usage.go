@@ -125,6 +125,28 @@ func parseStat(text []byte) (time.Duration, error) {
 	return ticks * clockTick, nil
 }
 
+// RunTime is the processor time that the threads of a process and its descendants have used, to the nanosecond. Threads
+// and children that end in between are missing.
+func RunTime(pid int) (time.Duration, error) {
+	var sum time.Duration
+	err := eachThread(pid, func(tid int) error {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", tid))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // it has ended
+		} else if err != nil {
+			return err
+		}
+		ran, _, _ := strings.Cut(string(text), " ")
+		n, err := strconv.ParseInt(ran, 10, 64)
+		if err != nil {
+			return fmt.Errorf("read run time: %w", err)
+		}
+		sum += time.Duration(n)
+		return nil
+	})
+	return sum, err
+}
+
 // IdleTime is how long a core has had nothing to do since the machine was started, with a resolution of 10 ms.
 func IdleTime(cpu int) (time.Duration, error) {
 	text, err := os.ReadFile("/proc/stat")
