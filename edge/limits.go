@@ -73,8 +73,9 @@ func (e *Edge) mayMake(job Job) error {
 	}
 }
 
-// admit counts one answer where the account or the dialect limits how many there may be. A dialect says so in
-// delivery.Request.CountView, which none of those there are sets; the rate, PICTOR_EDGE_LIMIT_VIEWS_IP, is there for it.
+// admit counts one answer where the account or the dialect limits how many there may be. None of the dialects that there
+// are does: one that limits views, as file 001 does under /i/, sets CountView in what delivery.Parse gives, and
+// PICTOR_EDGE_LIMIT_VIEWS_IP holds for it.
 func (e *Edge) admit(r *answer, req *delivery.Request, known *Known) error {
 	if err := known.Meter.request(r.start); err != nil {
 		return err

@@ -161,8 +161,10 @@ func TestLimitOfOneAccount(t *testing.T) {
 		wantRefused(t, wantStatus(t, edge, before, 429), 5)
 		wantStatus(t, edge, next.of("b"), 200)
 	}
-	if n := total(t, s, `pictor_edge_refused_total{limit="account_requests"}`); n == 0 {
-		t.Error("nothing was counted as limited")
+	for _, edge := range s.Edges {
+		if n, err := edge.Metric("pictor_edge_refused_total", `limit="account_requests"`); err != nil || n < 2 {
+			t.Errorf("%s counts %v refusals, %v", edge.Name, n, err)
+		}
 	}
 }
 
