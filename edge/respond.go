@@ -62,11 +62,12 @@ func (r *answer) deliver(job Job, got found) {
 	obj := got.obj
 	r.quick = obj.Quick
 	r.prepare(obj.MediaType, obj.ETag)
-	if !r.hinted && !obj.StandIn { // the next client with this target gives other hints, or finds less waiting
+	fresh := got.from == TierRender // most are never asked for again, and a way takes 2.5 KB
+	if !r.hinted && !obj.StandIn && !fresh { // the next client with this target gives other hints, or finds less waiting
 		r.edge.remember(r, job, obj)
 	}
 	r.edge.inspect(&r.known.Manifest)
-	if r.anew(got.tier); got.from == TierRender {
+	if r.anew(got.tier); fresh {
 		r.known.Meter.AddRender()
 	}
 	r.entity(obj.ETag, int64(len(obj.Body)), obj)

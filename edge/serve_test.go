@@ -250,7 +250,7 @@ func TestOwnLifetime(t *testing.T) {
 		signed("plain", "ov_secret", time.Minute):   "private, max-age=20",
 		signed("secret", "ov_plain", 9*time.Second): "private, max-age=9",
 	} {
-		for _, way := range []string{"the long way", "remembered"} {
+		for _, way := range []string{"made", "found", "remembered"} {
 			got := w.get(target)
 			if control := got.Header.Get("Cache-Control"); got.StatusCode != 200 || control != want {
 				t.Errorf("%s, %s: %d %q, want %q", target, way, got.StatusCode, control, want)
