@@ -248,7 +248,7 @@ func (s *Server) send(w http.ResponseWriter, mediaType string, body []byte) {
 
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
-		return // nobody reads it
+		panic(http.ErrAbortHandler) // nobody reads it, and to return would be to say 200
 	}
 	v := newVerdict(err)
 	kind := edge.ParseKind(v.Kind)
