@@ -85,3 +85,30 @@ func TestWhatIsKeptGoesWithTheAsset(t *testing.T) {
 		t.Error("rungs are still counted")
 	}
 }
+
+// Renders go on when an edge's disk takes no originals any more, in bounded memory, which is given back.
+func TestRendersGoOnWithoutAFolderOfOriginals(t *testing.T) {
+	data := t.TempDir()
+	s := startIn(t, data, 1)
+	c := signIn(t, s)
+	if err := os.RemoveAll(filepath.Join(data, "edge-1", "originals")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		upload(t, c, "p.jpg", picture.JPEG(picture.Photo(2000, 1500, uint64(i))), map[string]string{"public_id": fmt.Sprint("p", i)})
+	}
+	var crew sync.WaitGroup
+	for i := range 12 {
+		crew.Go(func() {
+			resp, body, err := tryGet(fmt.Sprintf("%s/v1/image/w_%d/p%d", s.Edges[0].URL, 300+i, i%3))
+			if err != nil || resp.StatusCode != 200 {
+				t.Errorf("%v %s", err, body)
+			}
+		})
+	}
+	crew.Wait()
+	if n := total(t, s, "pictor_edge_originals_in_memory_total"); n != 3 {
+		t.Errorf("%v of 3 originals were taken by memory", n)
+	}
+	within(t, 30*time.Second, "memory given back", func() bool { return total(t, s, "pictor_edge_originals_memory_bytes") == 0 })
+}
