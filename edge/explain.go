@@ -123,6 +123,9 @@ func (f *findings) manifest(known *Known, stem, fresh bool) {
 	if stem {
 		f.add("found by", "stem")
 	}
+	if rules := known.Meter.rules(); rules != "" {
+		f.add("limits", "of the account: %s", rules)
+	}
 	if !fresh {
 		f.add("feed", "silent: what is known of the asset may be old")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/shared/delivery"
+	"github.com/pictor/pictor/shared/limit"
 	"github.com/pictor/pictor/shared/wire"
 )
 
@@ -49,6 +50,10 @@ func TestExplain(t *testing.T) {
 	f(signed[:len(signed)-1]+"0", "", "refused: forbidden: the signature is invalid or has expired")
 	f("/v1/image/none", "", "refused: not_found: no such image")
 	f("/v1/image/w_0/photo", "", "refused: invalid: invalid transform: w: must be a whole number from 1 to 4000")
+	bound := 5
+	w.meter.Limit(&wire.AccountLimits{Requests: limit.Rate{Count: 9, Per: time.Hour}, Misses: limit.Rate{Count: 2, Per: time.Minute},
+		Variants: &bound, NewVariants: wire.NewVariantsSigned}, 1, 1)
+	f("/v1/image/w_4/photo", "", "limits: of the account: requests 9/h, misses 2/m, variants 5, new variants signed")
 	if w.renders.Load() != 0 || w.limiter.misses.Load() != 0 {
 		t.Error("an explanation makes pictures or counts")
 	}

@@ -3,6 +3,7 @@ package edge
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pictor/pictor/shared/delivery"
@@ -208,6 +209,29 @@ func (c *Counter) signedOnly(otherwise bool) bool {
 		return otherwise
 	}
 	return l.NewVariants == wire.NewVariantsSigned
+}
+
+// rules lists the account's limits for people, "" for none.
+func (c *Counter) rules() string {
+	l := c.limits.Load()
+	if l == nil {
+		return ""
+	}
+	var rules []string
+	add := func(name, text string) { rules = append(rules, name+" "+text) }
+	if !l.Requests.Off() {
+		add("requests", l.Requests.String())
+	}
+	if !l.Misses.Off() {
+		add("misses", l.Misses.String())
+	}
+	if l.Variants != nil {
+		add("variants", strconv.Itoa(*l.Variants))
+	}
+	if l.NewVariants != "" {
+		add("new variants", l.NewVariants)
+	}
+	return strings.Join(rules, ", ")
 }
 
 // request counts one answer.
