@@ -62,7 +62,7 @@ func (r *answer) deliver(job Job, got found) {
 	obj := got.obj
 	r.quick = obj.Quick
 	r.prepare(obj.MediaType, obj.ETag)
-	fresh := got.from == TierRender // most are never asked for again, and a way takes 2.5 KB
+	fresh := got.from == TierRender          // most are never asked for again, and a way takes 2.5 KB
 	if !r.hinted && !obj.StandIn && !fresh { // the next client with this target gives other hints, or finds less waiting
 		r.edge.remember(r, job, obj)
 	}
