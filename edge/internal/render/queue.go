@@ -31,6 +31,7 @@ type queue struct {
 	free  [lanes][]*worker
 
 	backgroundUp bool // a background worker is there or on its way
+	asking       bool // dispatchLocked will be called soon
 	bursts       map[string]*burst
 }
 
@@ -100,13 +101,50 @@ func (p *Pool) enqueueLocked(t *task) {
 func (p *Pool) dispatchLocked() {
 	for !p.closing {
 		switch {
-		case p.matchLocked(small, smallJob):
 		case p.matchLocked(large, time.Duration(1<<62)):
+		case p.neededLocked() && p.matchLocked(small, smallJob):
 		case p.matchBackgroundLocked():
 		default:
 			return
 		}
 	}
+}
+
+const (
+	// longJob is a job behind which no small one should have to wait.
+	longJob = 80 * time.Millisecond
+	// overdue is when a job counts as long whatever was predicted.
+	overdue = 500 * time.Millisecond
+)
+
+// neededLocked says whether small jobs need the worker that is kept for them: when all others are at long jobs. One
+// process more than there are cores only takes turns with the others, and what waits together for a moment is made
+// together, see batch and burst.
+func (p *Pool) neededLocked() bool {
+	if len(p.tasks) == 0 || len(p.free[small]) == 0 {
+		return false
+	}
+	for w := range p.workers {
+		if w.lane == large && w.cost < longJob && time.Since(w.since) < overdue {
+			p.askAgainLocked()
+			return false
+		}
+	}
+	return true
+}
+
+// askAgainLocked dispatches once more when jobs that were expected to be done may be overdue.
+func (p *Pool) askAgainLocked() {
+	if p.asking {
+		return
+	}
+	p.asking = true
+	time.AfterFunc(overdue, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.asking = false
+		p.dispatchLocked()
+	})
 }
 
 // matchLocked gives a free worker of the lane the first task that costs no more than most.
@@ -177,8 +215,10 @@ func (p *Pool) startBackground() {
 func (p *Pool) assignLocked(t *task, w *worker) {
 	sent := make(chan struct{})
 	t.batch = p.companionsLocked(t)
+	w.since, w.cost = time.Now(), 0
 	for _, one := range t.all() {
 		one.state, one.worker, one.sent, one.batch = running, w, sent, t.batch
+		w.cost = max(w.cost, one.cost)
 	}
 	p.tasksDone.Go(func() { p.work(t, w) })
 }
