@@ -10,7 +10,7 @@ import (
 
 // offerOne in so many answers from disk goes the long way, which keeps the Object and offers it to the memory cache. What
 // has become popular is soon there; what has not is neither allocated nor collected: docs/decisions/0008-disk-hits.md.
-const offerOne = 16
+const offerOne = 64
 
 // serveStored is serveHot for an Object that is on disk and not, or no longer, in memory.
 func (e *Edge) serveStored(ctx context.Context, r *answer, route *route, v *variant) bool {

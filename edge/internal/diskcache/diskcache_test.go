@@ -379,6 +379,48 @@ func TestCorruptFiles(t *testing.T) {
 	}
 }
 
+// A bit that flips in a file of values is found out wherever it is, also by those who only borrow.
+func TestFlippedBitsInValues(t *testing.T) {
+	const entries, size = 6, 3_000
+	sound := t.TempDir()
+	c := open(t, Options{Dir: sound})
+	fill(t, c, 0, entries, size)
+	closeCache(t, c)
+	paths, err := filepath.Glob(filepath.Join(sound, storeFolder, "*.blob"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no files of values: %v", err)
+	}
+	info, err := os.Stat(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := 0
+	for at := int64(0); at < info.Size(); at += info.Size()/60 + 1 {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(sound)); err != nil {
+			t.Fatal(err)
+		}
+		if err := flip(filepath.Join(dir, storeFolder, filepath.Base(paths[0])), at); err != nil {
+			t.Fatal(err)
+		}
+		c := open(t, Options{Dir: dir})
+		for i := range entries {
+			obj, done, ok := c.Lend(key(i))
+			switch {
+			case !ok:
+				missing++
+			case !same(obj, object(i, size)):
+				t.Fatalf("byte %d of %d is flipped, and key %d is lent with it", at, info.Size(), i)
+			}
+			done()
+		}
+		c.Close() // with an error where the whole file cannot be read
+	}
+	if missing < 50 {
+		t.Fatalf("60 flipped bits cost only %d entries: they were not in values", missing)
+	}
+}
+
 func flip(path string, at int64) error {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -54,16 +54,21 @@ func appendString(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
+// checkEntry compares a value with its checksum.
+func checkEntry(value []byte) error {
+	if len(value) < entryHeader || crc32.Checksum(value[entryHeader:], castagnoli) != binary.BigEndian.Uint32(value[1:]) {
+		return errBadEntry
+	}
+	return nil
+}
+
 // decodeEntry reads the Object of a value; its Body is a part of that. A sound value of another key, as a collision of
-// hashes would give, is no Object and no error.
+// hashes would give, is no Object and no error. It does not look at the checksum.
 func decodeEntry(value []byte, key edge.Key) (*edge.Object, error) {
 	if len(value) < entryHeader || value[0] != entryVersion && value[0] != quickVersion {
 		return nil, errBadEntry
 	}
 	rest := value[entryHeader:]
-	if crc32.Checksum(rest, castagnoli) != binary.BigEndian.Uint32(value[1:]) {
-		return nil, errBadEntry
-	}
 	var parts [4][]byte
 	for i := range parts {
 		n, width := binary.Uvarint(rest)
@@ -96,8 +101,14 @@ func generationStart(generation uint64) []byte {
 }
 
 func dataKey(generation uint64, key edge.Key) []byte {
-	sum := sha256.Sum256([]byte(key))
+	var text [256]byte // most keys fit: no allocation
+	sum := sha256.Sum256(append(text[:0], key...))
 	return append(generationStart(generation), sum[:hashBytes]...)
+}
+
+// setGeneration makes the stored key that of another generation.
+func setGeneration(stored []byte, generation uint64) {
+	binary.BigEndian.PutUint64(stored[1:], generation)
 }
 
 // generationOf reads a stored key.

@@ -15,17 +15,25 @@ func encoded(key edge.Key, obj *edge.Object) []byte {
 	return value
 }
 
+func checked(value []byte, key edge.Key) (*edge.Object, error) {
+	obj, err := decodeEntry(value, key) // which must get along with anything
+	if bad := checkEntry(value); bad != nil {
+		return nil, bad
+	}
+	return obj, err
+}
+
 func TestEntryRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := edge.Key(rapid.String().Draw(t, "key"))
 		want := &edge.Object{MediaType: rapid.String().Draw(t, "type"), ETag: rapid.String().Draw(t, "tag"),
 			Body: rapid.SliceOf(rapid.Byte()).Draw(t, "body")}
 		value := encoded(key, want)
-		got, err := decodeEntry(value, key)
+		got, err := checked(value, key)
 		if err != nil || got.MediaType != want.MediaType || got.ETag != want.ETag || !bytes.Equal(got.Body, want.Body) {
 			t.Fatalf("got %+v (err %v), want %+v", got, err, want)
 		}
-		if other, err := decodeEntry(value, key+"x"); other != nil || err != nil {
+		if other, err := checked(value, key+"x"); other != nil || err != nil {
 			t.Fatalf("under another key: %v, %v", other, err)
 		}
 	})
@@ -36,12 +44,12 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 	for i := range len(value) * 8 {
 		bad := bytes.Clone(value)
 		bad[i/8] ^= 1 << (i % 8)
-		if obj, err := decodeEntry(bad, "key"); obj != nil || err == nil {
+		if obj, err := checked(bad, "key"); obj != nil || err == nil {
 			t.Fatalf("bit %d flipped: got %+v, %v", i, obj, err)
 		}
 	}
 	for i := range value {
-		if obj, err := decodeEntry(value[:i], "key"); obj != nil || err == nil {
+		if obj, err := checked(value[:i], "key"); obj != nil || err == nil {
 			t.Fatalf("cut after %d bytes: got %+v, %v", i, obj, err)
 		}
 	}
@@ -53,7 +61,7 @@ func FuzzDecodeEntry(f *testing.F) {
 	f.Add(encoded("key", &edge.Object{MediaType: "image/webp", ETag: `"tag"`, Body: []byte("body")}))
 	f.Add(encoded("", &edge.Object{}))
 	f.Fuzz(func(t *testing.T, value []byte) {
-		obj, err := decodeEntry(value, "key")
+		obj, err := checked(value, "key")
 		if obj != nil && err == nil && !bytes.Equal(encoded("key", obj), value) {
 			t.Fatalf("%x is read as %+v, which is written otherwise", value, obj)
 		}

@@ -179,19 +179,24 @@ func (s *store) get(key edge.Key, from *buffers) (f found) {
 	ids := *s.search.Load()
 	stored := dataKey(0, key)
 	for _, id := range ids {
-		copy(stored, generationStart(id))
+		setGeneration(stored, id)
 		value, closer, err := s.db.Get(stored)
 		if errors.Is(err, pebble.ErrNotFound) {
 			continue
 		}
+		f.generation, f.old = id, ids[0]-id >= promoteAge
 		if err == nil {
 			f.memory = from.copyOf(value) // pebble lends it
 			err = closer.Close()          // gives the error of a value that is kept apart from its key; that is nil then
 		}
-		if err == nil {
-			f.obj, err = decodeEntry(*f.memory, key) // of the copy: faster by a quarter, and what is checked is sent
+		// Pebble has checked what it read from the disk. What stays in memory or goes to the disk again is checked from end
+		// to end; of the copy, which is hot in the processor's cache.
+		if err == nil && (from == nil || f.old) {
+			err = checkEntry(*f.memory)
 		}
-		f.generation, f.old = id, ids[0]-id >= promoteAge
+		if err == nil {
+			f.obj, err = decodeEntry(*f.memory, key)
+		}
 		f.damaged = errors.Is(err, errBadEntry) || pebble.IsCorruptionError(err)
 		return f
 	}
