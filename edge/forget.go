@@ -34,6 +34,13 @@ func (e *Edge) Forget(digest string) {
 	}
 }
 
+// Forgetting reports whether something is still to be removed.
+func (e *Edge) Forgetting() bool {
+	e.forgetter.mu.Lock()
+	defer e.forgetter.mu.Unlock()
+	return e.forgetter.running
+}
+
 func (f *forgetter) run(drop func(string)) {
 	for {
 		batch := f.take()

@@ -112,3 +112,29 @@ func TestRendersGoOnWithoutAFolderOfOriginals(t *testing.T) {
 	}
 	within(t, 30*time.Second, "memory given back", func() bool { return total(t, s, "pictor_edge_originals_memory_bytes") == 0 })
 }
+
+// What went while an edge was stopped goes when it starts.
+func TestWhatWentWhileAnEdgeWasStopped(t *testing.T) {
+	data := t.TempDir()
+	s := startIn(t, data, 1)
+	c := signIn(t, s)
+	photo := picture.JPEG(picture.Photo(400, 300, 1))
+	digest := fmt.Sprintf("%x", sha256.Sum256(photo))
+	upload(t, c, "p.jpg", photo, map[string]string{"public_id": "p"})
+	get(t, s.Edges[0].URL+"/v1/image/w_30/p")
+	within(t, 10*time.Second, "a position that is written down", func() bool {
+		_, err := os.Stat(filepath.Join(data, "edge-1", "feed"))
+		return err == nil && len(keptOf(t, data, 1, digest)) == 1
+	})
+	s.Edges[0].Stop()
+	if err := c.Delete(context.Background(), "p"); err != nil {
+		t.Fatal(err)
+	}
+	if kept := keptOf(t, data, 1, digest); len(kept) != 1 {
+		t.Fatalf("kept while it is stopped: %v", kept)
+	}
+	if err := s.Edges[0].Start(); err != nil {
+		t.Fatal(err)
+	}
+	within(t, 20*time.Second, "nothing of it after the start", func() bool { return len(keptOf(t, data, 1, digest)) == 0 })
+}

@@ -46,6 +46,7 @@ func (n *node) run(ctx context.Context) error {
 	var background sync.WaitGroup
 	background.Go(func() { n.catalog.Run(work) })
 	background.Go(func() { n.meter.Run(work, usageEvery) })
+	background.Go(func() { n.keepPosition(work) })
 	public, private := n.publicServer(), n.opsServer()
 	n.exportServer(public)
 	ended := make(chan error, 3)

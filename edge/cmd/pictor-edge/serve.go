@@ -74,7 +74,8 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	origin := originhttp.New(cfg.Origin, clientTLS)
 	closing.add(func() error { origin.Close(); return nil })
 	meter := usage.New(nodeName(cfg), origin, log, time.Now)
-	known := catalog.New(origin, catalog.Options{StaleFor: cfg.StaleFor, Meter: meter.Counter, Log: log})
+	known := catalog.New(origin, catalog.Options{StaleFor: cfg.StaleFor, Since: readPosition(cfg.Data), Meter: meter.Counter,
+		Log: log})
 	memory, err := memcache.New(memcache.Options{MaxBytes: cfg.MemoryBytes - cfg.MemoryBytes/rungShare})
 	if err != nil {
 		return fmt.Errorf("PICTOR_EDGE_MEMORY_BYTES: %w", err)

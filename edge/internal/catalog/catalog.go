@@ -30,6 +30,7 @@ type Options struct {
 	Entries  int           // names remembered, also unknown ones; default 100 000
 	Lease    time.Duration // a feed silent for longer vouches for nothing; default 5 s
 	StaleFor time.Duration // how long public assets are served without a feed; default 1 h
+	Since    Position      // up to where an earlier run followed the log, to hear what went meanwhile; default is its end
 	// Meter gives the counter of an account; by default nothing is counted.
 	Meter func(account string) *edge.Counter
 	Now   func() time.Time
@@ -86,7 +87,12 @@ func New(origin Origin, opt Options) *Catalog {
 	if err != nil {
 		panic(err) // only for sizes that are not positive
 	}
-	return &Catalog{opt: opt, origin: origin, entries: entries, limits: newLimits(), applied: fromNow, gone: newGraves(), drop: func(string) {}}
+	c := &Catalog{opt: opt, origin: origin, entries: entries, limits: newLimits(), applied: fromNow, gone: newGraves(),
+		drop: func(string) {}}
+	if opt.Since != (Position{}) {
+		c.epoch, c.applied = opt.Since.Epoch, opt.Since.Seq
+	}
+	return c
 }
 
 // Keys gives the current signing keys, nil before the first were fetched.

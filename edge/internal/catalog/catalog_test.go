@@ -3,6 +3,8 @@ package catalog_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -276,6 +278,46 @@ func TestBlobsThatAreGone(t *testing.T) {
 		cancel()
 		running.Wait()
 	})
+}
+
+// Who comes back hears of the blobs that went meanwhile; a restored database has other numbers.
+func TestBlobsThatWentMeanwhile(t *testing.T) {
+	o := newOrigin()
+	o.changed = make(chan struct{})
+	o.announce(wire.BlobName("before"))
+	since := catalog.Position{Epoch: o.epoch, Seq: o.seq}
+	o.announce(wire.BlobName("meanwhile"))
+	for name, test := range map[string]struct {
+		since catalog.Position
+		want  string
+	}{
+		"where it was":       {since, "[meanwhile later]"},
+		"for the first time": {catalog.Position{}, "[later]"},
+		"another log":        {catalog.Position{Epoch: "e0", Seq: since.Seq + 100}, "[later]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &origin{epoch: o.epoch, seq: o.seq, log: slices.Clone(o.log), names: o.names, changed: make(chan struct{})}
+				c := catalog.New(o, catalog.Options{Since: test.since})
+				var told []string
+				c.Tell(func(digest string) { told = append(told, digest) })
+				ctx, cancel := context.WithCancel(context.Background())
+				var running sync.WaitGroup
+				running.Go(func() { c.Run(ctx) })
+				synctest.Wait()
+				o.announce(wire.BlobName("later"))
+				synctest.Wait()
+				if got := fmt.Sprint(told); got != test.want || !c.Fresh(time.Now()) {
+					t.Errorf("told %s, want %s", got, test.want)
+				}
+				if got := c.Position(); got != (catalog.Position{Epoch: o.epoch, Seq: o.seq}) {
+					t.Errorf("at %+v", got)
+				}
+				cancel()
+				running.Wait()
+			})
+		})
+	}
 }
 
 // A look-up that read before a change and answers after it must not bring the old state back.

@@ -60,10 +60,6 @@ func (c *Catalog) follow(ctx context.Context) error {
 			}
 		}
 		c.apply(change)
-		if name := change.Name; name != nil && name.Namespace == wire.NamespaceBlob {
-			c.gone.add(name.Name, change.Seq, c.opt.Now())
-			c.drop(name.Name)
-		}
 	})
 }
 
@@ -89,8 +85,11 @@ func (c *Catalog) apply(change wire.Change) {
 	}
 	if change.Name != nil {
 		c.forget(*change.Name, change.Seq)
-		if change.Name.Namespace == wire.NamespaceProfile {
+		switch change.Name.Namespace {
+		case wire.NamespaceProfile:
 			c.limits.change(change.Name.Name)
+		case wire.NamespaceBlob:
+			c.bury(change.Name.Name, change.Seq)
 		}
 		c.applied = change.Seq
 		return
@@ -98,6 +97,19 @@ func (c *Catalog) apply(change wire.Change) {
 	if change.Seq <= c.applied {
 		c.heard.Store(c.opt.Now().UnixNano())
 	}
+}
+
+// Position is how far the log was followed.
+type Position struct {
+	Epoch string
+	Seq   uint64
+}
+
+// Position gives how far the log was followed: drop was told of every blob that went up to there.
+func (c *Catalog) Position() Position {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Position{c.epoch, c.applied}
 }
 
 // restart begins anew at the log's end: the first connection, or a restored database. Nothing remembered counts.

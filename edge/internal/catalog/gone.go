@@ -45,8 +45,15 @@ func (g graves) has(digest string, now time.Time) bool {
 	return ok && now.Before(found.until)
 }
 
+// bury notes that the blob is gone, and has what is kept of it dropped; c.mu is held.
+func (c *Catalog) bury(digest string, seq uint64) {
+	c.gone.add(digest, seq, c.opt.Now())
+	c.drop(digest)
+}
+
 // Gone reports whether the last asset let go of the blob a while ago, so that nothing of it is to be kept.
 func (c *Catalog) Gone(digest string) bool { return c.gone.has(digest, c.opt.Now()) }
 
-// Tell has drop told of every blob that is gone, after Gone knows it. It must not block. Call it before Run.
+// Tell has drop told of every blob that is gone, after Gone knows it. It must not block, or ask the Catalog for more than
+// Gone. Call it before Run.
 func (c *Catalog) Tell(drop func(digest string)) { c.drop = drop }
