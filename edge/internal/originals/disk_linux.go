@@ -11,11 +11,15 @@ import (
 // reserve takes the room that a file needs before anything is fetched: a full disk says so at once. File systems that
 // cannot tell write without.
 func reserve(file *os.File, bytes int64) error {
-	err := unix.Fallocate(int(file.Fd()), 0, 0, bytes)
-	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
-		return nil
+	for {
+		switch err := unix.Fallocate(int(file.Fd()), 0, 0, bytes); err {
+		case unix.EINTR: // by the scheduler of Go
+		case unix.EOPNOTSUPP, unix.ENOSYS:
+			return nil
+		default:
+			return err
+		}
 	}
-	return err
 }
 
 // isFull reports whether an error says that there is no room, as opposed to a disk that is sick.

@@ -160,3 +160,23 @@ func TestReadOnlyDisk(t *testing.T) {
 		t.Errorf("stats: %+v", st)
 	}
 }
+
+// A blob larger than what is left in memory does not push out what others have open.
+func TestMemoryHasNoRoomForAll(t *testing.T) {
+	a, dataA := blob(1, 1000)
+	b, dataB := blob(2, 1000)
+	s := open(t, originals.Options{Origin: newOrigin(dataA, dataB), Gone: func(string) bool { return true }, SpareBytes: 1500,
+		SpareLife: time.Hour})
+	held, err := s.File(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.File(t.Context(), b)
+	wantKind(t, err, edge.Unavailable)
+	wantFile(t, s, a, dataA)
+	held.Close()
+	wantFile(t, s, b, dataB)
+	if st := s.Stats(); st.MemoryBytes != 1000 || st.Borrowed != 2 {
+		t.Errorf("stats: %+v", st)
+	}
+}
