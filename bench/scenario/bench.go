@@ -47,6 +47,10 @@ type Bench struct {
 	Plots   []report.Plot
 	Files   map[string][]byte // to lie beside the report
 
+	name   string        // of the scenario that runs
+	begun  time.Time     // of the scenario
+	budget time.Duration // of the scenario; 0 is no limit
+
 	places   int
 	encoders map[string]peers.Settings // of those that rendered
 }
@@ -55,9 +59,20 @@ type Bench struct {
 const edgeName = "pictor"
 
 // rounds calls measure for each round, with a source of order that is the same in each run with the seed.
-func (b *Bench) rounds(measure func(round int, order *rand.Rand)) {
+func (b *Bench) rounds(measure func(round int, order *rand.Rand)) { b.roundsWithin(1, measure) }
+
+// roundsWithin is rounds in a part of the scenario's time, counted from its beginning. No round is begun, but the first,
+// that would not end in it.
+func (b *Bench) roundsWithin(part float64, measure func(round int, order *rand.Rand)) {
+	until := b.begun.Add(time.Duration(part * float64(b.budget)))
 	for round := range b.Rounds {
+		began := time.Now()
 		measure(round, rand.New(rand.NewPCG(b.Seed, uint64(round))))
+		if now := time.Now(); b.budget > 0 && round+1 < b.Rounds && now.Add(now.Sub(began)).After(until) {
+			b.Checks = append(b.Checks, fmt.Sprintf("Time was up after %d of %d rounds, in «%s».", round+1, b.Rounds, b.name))
+			b.say("%s: no time for more than %d of %d rounds", b.name, round+1, b.Rounds)
+			return
+		}
 	}
 }
 

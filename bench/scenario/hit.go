@@ -69,14 +69,14 @@ func Hits(ctx context.Context, b *Bench) error {
 	if err := h.start(ctx); err != nil {
 		return err
 	}
-	b.rounds(func(round int, order *rand.Rand) {
-		for pass := range hitPasses {
-			h.pass(ctx, round*hitPasses+pass, order)
+	b.Tables = append(b.Tables, hitTables...)
+	b.roundsWithin(hitPart, func(round int, order *rand.Rand) {
+		for pass := range h.pace().hitPasses {
+			h.pass(ctx, round*h.pace().hitPasses+pass, order)
 		}
 		b.say("hits: round %d of %d", round+1, b.Rounds)
 	})
 	h.wrk(ctx)
-	b.Tables = append(b.Tables, hitTables...)
 	bySize := hitTables[0]
 	bySize.Title, bySize.Cases = "Hits from memory, 64 connections, one core", []string{hit10k, hit100k, hit1m}
 	rates := report.FromTable(bySize, &b.Figures, "hits")
@@ -100,9 +100,8 @@ func (h *hits) priorities() string {
 	return fmt.Sprintf("All servers run at nice %d alike, so that other programs get little of their core.", proc.Favourite)
 }
 
-// hitPasses is how many short measurements of everything make a round: the shorter they are, the more alike is the
-// machine's mood for those that are compared.
-const hitPasses = 2
+// hitPart of the scenario's time goes to closed loops, with what has to be started before; the rest to latencies.
+const hitPart = 0.6
 
 func (h *hits) pass(ctx context.Context, pass int, order *rand.Rand) {
 	for _, c := range shuffled(order, hitCases) {

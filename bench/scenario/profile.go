@@ -14,9 +14,6 @@ import (
 	"github.com/pictor/pictor/bench/peers"
 )
 
-// profileSeconds is how long the edge is watched.
-const profileSeconds = 3
-
 // profile keeps where the edge's processor time goes in a hit, to explain what is not met.
 func (h *hits) profile(ctx context.Context) {
 	if err := h.profileHit(ctx); err != nil {
@@ -32,13 +29,13 @@ func (h *hits) profileHit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	plan := h.plan(hit10k, h.servers[at])
-	plan.Duration = (profileSeconds + 1) * time.Second
+	plan.Duration = h.pace().check + time.Second
 	loaded := make(chan error, 1)
 	go func() {
 		_, err := h.load(ctx, plan)
 		loaded <- err
 	}()
-	profile, err := peers.Fetch(ctx, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", h.ops, profileSeconds))
+	profile, err := peers.Fetch(ctx, fmt.Sprintf("%s/debug/pprof/profile?seconds=%.0f", h.ops, h.pace().check.Seconds()))
 	if err := errors.Join(err, <-loaded); err != nil {
 		return err
 	}

@@ -142,10 +142,7 @@ func (r *renders) origin() string {
 
 // measure asks for pictures of a kind for a while.
 func (r *renders) measure(ctx context.Context, round int, k kind, name string) error {
-	length := 5 * time.Second
-	if r.Quick {
-		length = 1500 * time.Millisecond
-	}
+	length := r.pace().render
 	p := r.peers[name]
 	before, err := proc.CPUTime(p.Pid)
 	if err != nil {

@@ -170,6 +170,39 @@ func TestOrderIsShuffledByTheSeed(t *testing.T) {
 	}
 }
 
+// Where rounds take longer than planned there are fewer, but one at least, and the report tells.
+func TestRoundsEndWithTheTime(t *testing.T) {
+	for budget, want := range map[time.Duration]int{time.Nanosecond: 1, 100 * time.Millisecond: 2, time.Hour: 4, 0: 4} {
+		b := &Bench{Rounds: 4, Log: new(strings.Builder)}
+		made := 0
+		s := Scenario{Name: "s", Full: budget, Run: func(context.Context, *Bench) error {
+			b.rounds(func(int, *rand.Rand) {
+				made++
+				time.Sleep(40 * time.Millisecond)
+			})
+			return nil
+		}}
+		if err := s.Measure(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if made > want || made == 0 || budget != 100*time.Millisecond && made != want || len(b.Checks) > 0 != (made < b.Rounds) {
+			t.Errorf("%s: %d rounds, want %d: %v", budget, made, want, b.Checks)
+		}
+	}
+}
+
+// What is interrupted fails in many ways, none of which is anybody's fault.
+func TestNothingFailsAfterTheEnd(t *testing.T) {
+	cut := make(chan struct{})
+	b := &Bench{Log: new(strings.Builder), Cut: cut}
+	b.Fail("hit", "varnish", context.Canceled)
+	close(cut)
+	b.Fail("hit", "nginx", context.Canceled)
+	if len(b.Failed) != 1 {
+		t.Errorf("%+v", b.Failed)
+	}
+}
+
 func TestMemoryIsJudgedByMeansEarlyAndLate(t *testing.T) {
 	r := &renders{Bench: &Bench{}}
 	var curve []report.Point

@@ -33,7 +33,7 @@ func (h *hits) crossCheck(ctx context.Context) (string, error) {
 			continue
 		}
 		plan := h.plan(hit10k, s)
-		plan.Duration = 2 * time.Second
+		plan.Duration = h.pace().check
 		r, err := h.load(ctx, plan)
 		if err != nil {
 			return "", err

@@ -72,7 +72,7 @@ func (r *run) measure(ctx context.Context, b *scenario.Bench) {
 			continue
 		}
 		begun := time.Now()
-		if err := s.Run(ctx, b); err != nil {
+		if err := s.Measure(ctx, b); err != nil {
 			b.Fail(s.Name, "the whole scenario", err)
 		}
 		b.Took = append(b.Took, fmt.Sprintf("%s %s", s.Name, time.Since(begun).Round(time.Second)))
