@@ -81,7 +81,8 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		return fmt.Errorf("PICTOR_EDGE_MEMORY_BYTES: %w", err)
 	}
 	closing.add(func() error { memory.Close(); return nil })
-	disk, err := diskcache.Open(diskcache.Options{Dir: filepath.Join(cfg.Data, "objects"), MaxBytes: cfg.DiskBytes, Log: log})
+	disk, err := diskcache.Open(diskcache.Options{Dir: filepath.Join(cfg.Data, "objects"), MaxBytes: cfg.DiskBytes,
+		Hot: memory.Keys, Log: log})
 	if err != nil {
 		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
 	}

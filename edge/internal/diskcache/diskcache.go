@@ -26,7 +26,10 @@ type Options struct {
 	ReadTimeout  time.Duration // a slower read is a miss, 250 ms by default
 	FlushEvery   time.Duration // what a crash may lose at low load, 10 min by default; each flush makes a file that stays
 	Rest         time.Duration // from trouble to the first attempt to open again, 30 s by default; then twice as long
-	Log          *slog.Logger
+	// Hot gives what is served from memory; optional. Nobody asks the disk for that, so it would go with its generation and
+	// be missing after a restart.
+	Hot func() []edge.Key
+	Log *slog.Logger
 
 	fs vfs.FS // for tests
 }
@@ -65,6 +68,7 @@ type Cache struct {
 	bodies  buffers // of what is lent
 	live    atomic.Pointer[store]
 
+	aged      chan struct{} // has a token when a generation has begun since the last look at what is hot
 	closing   chan struct{}
 	closeOnce sync.Once
 	done      chan struct{}
@@ -114,9 +118,12 @@ func Open(o Options) (*Cache, error) {
 	if o.Dir == "" || o.MaxBytes < minMaxBytes {
 		return nil, fmt.Errorf("disk cache: needs a folder and at least %d bytes, got %q and %d", minMaxBytes, o.Dir, o.MaxBytes)
 	}
-	c := &Cache{Options: o, queue: newQueue(o.QueueEntries, o.QueueBytes), closing: make(chan struct{}),
-		done: make(chan struct{})}
+	c := &Cache{Options: o, queue: newQueue(o.QueueEntries, o.QueueBytes), aged: make(chan struct{}, 1),
+		closing: make(chan struct{}), done: make(chan struct{})}
 	c.readers = newReaders(o.ReadTimeout, c.done)
+	if o.Hot != nil {
+		go c.keepHot()
+	}
 	opened := make(chan struct{})
 	go c.run(sync.OnceFunc(func() { close(opened) }))
 	select {

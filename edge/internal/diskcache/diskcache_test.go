@@ -250,6 +250,24 @@ func TestHitsAreKept(t *testing.T) {
 	}
 }
 
+// What is served from memory all the time, so that nobody asks the disk for it, outlives its generation, too.
+func TestHotInMemoryIsKept(t *testing.T) {
+	const size = 20_000
+	c := open(t, Options{Hot: func() []edge.Key { return []edge.Key{"popular", "only in memory"} }})
+	c.Put("popular", object(-1, size))
+	c.Put("forgotten", object(-2, size))
+	fill(t, c, 0, 3*testBudget/size, size)
+	if obj, ok := c.Get("popular"); !ok || !same(obj, object(-1, size)) {
+		t.Error("what is hot in memory is lost")
+	}
+	if _, ok := c.Get("forgotten"); ok {
+		t.Error("what nobody wants is kept")
+	}
+	if st := c.Stats(); st.Promoted < 3 || st.Promoted > 15 || st.Misses != 1 || st.Hits != 1 {
+		t.Errorf("stats: %+v", st)
+	}
+}
+
 // What is lent is nobody else's until it is given back, and what was got or is to be written again is not lent on.
 func TestLentMemoryIsUsedAgainOnlyWhenGivenBack(t *testing.T) {
 	const size, entries = 20_000, 300

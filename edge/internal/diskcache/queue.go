@@ -114,6 +114,12 @@ func (q *queue) drop() int {
 	return len(all)
 }
 
+// crowded reports whether less than half of the room is left.
+func (q *queue) crowded() bool {
+	entries, bytes := q.size()
+	return entries > q.maxEntries/2 || bytes > q.maxBytes/2
+}
+
 func (q *queue) size() (entries int, bytes int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

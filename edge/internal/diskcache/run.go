@@ -65,8 +65,12 @@ func (c *Cache) writeQueue(s *store) {
 		if len(taken) == 0 {
 			return
 		}
+		newest := s.generations.newest().id
 		err := s.write(taken)
 		c.queue.done(taken)
+		if s.generations.newest().id != newest {
+			c.notice()
+		}
 		if err != nil {
 			s.trip(err)
 		}

@@ -100,6 +100,15 @@ func (c *Cache) Set(key edge.Key, obj *edge.Object) {
 	}
 }
 
+// Keys gives the keys of all that is there.
+func (c *Cache) Keys() (all []edge.Key) {
+	c.entries.IterValues(func(e *entry) (stop bool) {
+		all = append(all, e.key)
+		return false
+	})
+	return all
+}
+
 // Wait returns when earlier Sets have taken effect or been refused.
 func (c *Cache) Wait() { c.entries.Wait() }
 

@@ -3,6 +3,7 @@ package memcache_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,17 @@ func TestSetReplaces(t *testing.T) {
 	c.Wait()
 	if got, _ := c.Get("a"); got != final {
 		t.Fatal("Get after a second Set still gives the first Object")
+	}
+}
+
+func TestKeys(t *testing.T) {
+	c := open(t, memcache.Options{})
+	for _, key := range []edge.Key{"a", "b", "c", "b"} {
+		c.Set(key, object(10))
+	}
+	c.Wait()
+	if keys := c.Keys(); len(keys) != 3 || !slices.Contains(keys, "a") || !slices.Contains(keys, "b") || !slices.Contains(keys, "c") {
+		t.Fatalf("keys: %q", keys)
 	}
 }
 
