@@ -9,7 +9,7 @@ import (
 func StartImagor(ctx context.Context, at Place, sources string) (*Renderer, error) {
 	return startImagor(ctx, at, sources, "imagor", 8, nil, Settings{
 		JPEG: "standard Huffman tables", WebP: "effort 4", AVIF: "effort 1: its binding takes 0 for not set, which is 4",
-		Rest: "none of these can be set; libvips without SIMD, which imagor leaves off"})
+		Rest: "no flag sets JPEG and WebP; libvips without SIMD, which imagor leaves off"})
 }
 
 // StartTunedImagor starts the build in which SIMD is on, encoders are set like the others', and WebP has this effort.

@@ -26,7 +26,7 @@ func StartIPX(ctx context.Context, at Place, sources string, webpEffort int) (*R
 	if err != nil {
 		return nil, err
 	}
-	return overHTTP(s, Settings{JPEG: same, WebP: same, AVIF: "the same, by an older libaom",
+	return overHTTP(s, Settings{JPEG: same, WebP: same, AVIF: "the same, by an older libvips and libaom, which makes it smaller",
 		Rest: "efforts and chroma subsampling are set through sharp's defaults; sharp brings its own libvips, see «Versions»"}, func(j Job) string {
 		size := fmt.Sprintf("w_%d", j.Width)
 		if j.Height > 0 {

@@ -24,7 +24,7 @@ const (
 var memoryTable = report.Table{Title: "Memory", Scenario: "memory", Metric: "MB", Unit: "MB",
 	Cases: []string{"peak", "after 200", "at the end"}, Peers: renderPeers,
 	Note: fmt.Sprintf("Resident size of a peer with its children, shared pages counted once, while originals of 1 to 24 megapixels "+
-		"become JPEG, WebP, AVIF and PNG, %d in flight: %d by the edge, %d by each of the others, or as many as they make in a minute. "+
+		"become JPEG, WebP, AVIF and PNG, %d in flight: %d by the edge, %d by each of the others, or as many as they make in half a minute. "+
 		"The edge has %d MiB of memory cache here.", inFlight, memoryAll, memoryRival, diskMemory>>20)}
 
 var alikeTable = report.Table{Title: "Memory for thumbnails of 12 megapixels: peak", Scenario: "memory", Metric: "MB", Unit: "MB",
@@ -126,7 +126,7 @@ func peak(curve []report.Point) (most float64) {
 
 // Who has not made all pictures after this long is taken as far as it came.
 const (
-	rivalWait = time.Minute
+	rivalWait = 30 * time.Second
 	edgeWait  = 10 * time.Minute
 )
 

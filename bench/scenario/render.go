@@ -75,7 +75,7 @@ var renderTables = []report.Table{
 		Cases: kindNames(), Peers: renderPeers, Ratios: true},
 	{Title: "Variants of 12 megapixels: size of a result", Scenario: "render", Metric: "bytes", Unit: "bytes",
 		Cases: kindNames(), Peers: renderPeers,
-		Note: "Sizes that differ much mean that encoders are set differently; see «How it was measured»."},
+		Note: "Sizes that differ much mean that encoders are set differently; see «How encoders were set»."},
 }
 
 // Renders measures how many pictures a second are made of a few large photographs, none of them asked for before.
