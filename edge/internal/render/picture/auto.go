@@ -27,12 +27,14 @@ type tuning struct {
 	// It is the part of the loss, from that of a score of 0.985 on, that the picture itself does not have.
 	seams float64
 	step  func(quality int) float64 // logarithm of the quantiser's step: what is lost is near a power of that
+	// How the loss that is foreseen tells that of this format, both against a typical photograph: see likely.
+	bias, share, fading float64
 }
 
 var tunings = map[transform.Format]tuning{
-	transform.JPEG: {80, 0.75, 0, jpegStep},
-	transform.WebP: {86, 1.1, 0.08, webpStep},
-	transform.AVIF: {72, 0.6, 0.14, avifStep},
+	transform.JPEG: {80, 0.75, 0, jpegStep, 0.15, 0.86, 0},
+	transform.WebP: {86, 1.1, 0.08, webpStep, -0.03, 0.76, 0.34},
+	transform.AVIF: {72, 0.6, 0.14, avifStep, -0.03, 0.93, 0.37},
 }
 
 // jpegStep is that of libjpeg's tables.
@@ -83,9 +85,9 @@ const (
 // seamless is the logarithm of the loss below which seams do not count.
 var seamless = math.Log(1 - 0.985)
 
-// chooseQuality turns an automatic quality into the number that is right for this picture: a guess from what is typical,
-// tried on the sample; a correction, tried too unless it is small; and the place between or beside the two where the
-// score should be met. All this costs about what a fifth of a megapixel costs to encode.
+// chooseQuality turns an automatic quality into the number that is right for this picture: what quantising would do to a
+// sample of it tells about the loss of each quality; at what was found the encoder is tried on the sample, and the
+// quality corrected.
 func (r *render) chooseQuality(f *frame) error {
 	target, auto := scores[r.spec.Quality]
 	how, known := tunings[r.spec.Format]
@@ -97,45 +99,78 @@ func (r *render) chooseQuality(f *frame) error {
 		return err
 	}
 	s := sampleOf(whole)
-	loss := func(quality int) (float64, error) {
-		score, err := s.score(r, quality)
+	want := math.Log(1 - target)
+	r.spec.Quality = how.likely(transformed(s.luma, s.Width, s.Height), want)
+	return r.correctQuality(s, how, want)
+}
+
+// correctQuality tries the quality on the sample and corrects it, until the correction is small.
+func (r *render) correctQuality(s sample, how tuning, want float64) error {
+	slope := how.slope
+	var before, lostBefore float64 // of the last trial: step and loss
+	for trial := range mostTrials {
+		score, err := s.score(r, r.spec.Quality)
+		if err != nil {
+			return err
+		}
 		lost := math.Log(max(1-score, 1e-4))
 		if len(s.parts) > 0 {
 			lost -= how.seams * max(0, lost-seamless)
 		}
-		return lost, err
+		step := how.step(r.spec.Quality)
+		if trial > 0 && step != before {
+			// Beyond the two trials the line through them is a long lever on a short base, so it may not be steeper or
+			// flatter than is usual.
+			slope = (lost - lostBefore) / (step - before)
+			if between := (lost-want)*(lostBefore-want) <= 0; !between || slope <= 0 {
+				slope = min(max(slope, how.slope/2), 2*how.slope)
+			}
+		}
+		r.spec.Quality = how.at(step + (want-lost)/slope)
+		if math.Abs(want-lost) < smallCorrection {
+			return nil
+		}
+		before, lostBefore = step, lost
 	}
-	want := math.Log(1 - target)
-	first := how.first(target)
-	atFirst, err := loss(first)
-	if err != nil {
-		return err
-	}
-	second := how.at(how.step(first) + (want-atFirst)/how.slope)
-	r.spec.Quality = second
-	if abs(second-first) < 3 {
-		return nil
-	}
-	atSecond, err := loss(second)
-	if err != nil {
-		return err
-	}
-	// Beyond the two the line through them is a long lever on a short base, so it may not be steeper or flatter than is
-	// usual.
-	slope := (atSecond - atFirst) / (how.step(second) - how.step(first))
-	if between := (atFirst-want)*(atSecond-want) <= 0; !between {
-		slope = min(max(slope, how.slope/2), 2*how.slope)
-	}
-	r.spec.Quality = how.at(how.step(second) + (want-atSecond)/slope)
 	return nil
 }
+
+// mostTrials are needed for noise and the like; photographs take one, some two.
+const mostTrials = 3
+
+// smallCorrection is the logarithm of how far off a trial may be: even if the correction errs by half, the score does by
+// less than 0.004.
+const smallCorrection = 0.3
+
+// likely is the quality at which the loss should be the wanted one. The unknown is the loss that a typical photograph
+// would have at that quality, from which both the quality of this format and that of JPEG follow; at the latter, what is
+// foreseen for this picture says how far it is from typical.
+func (t tuning) likely(s spectrum, want float64) int {
+	low, high := math.Log(1-0.9995), math.Log(1-0.75)
+	if len(s) == 0 {
+		low, high = want, want
+	}
+	for high-low > 0.02 {
+		typical := (low + high) / 2
+		jpeg := tunings[transform.JPEG].first(1 - math.Exp(typical))
+		foreseen := math.Log(max(1-s.foreseen(jpeg), 1e-4))
+		share := max(0.2, t.share+t.fading*(typical-roughest))
+		if typical+t.bias+share*(foreseen-typical) < want {
+			low = typical
+		} else {
+			high = typical
+		}
+	}
+	return t.first(1 - math.Exp((low+high)/2))
+}
+
+// roughest is the loss from which on tuning.share fades.
+var roughest = math.Log(1 - 0.955)
 
 // first is the quality at which a typical photograph has the score.
 func (t tuning) first(score float64) int {
 	return t.at(t.step(t.good) + (math.Log(1-score)-math.Log(1-scores[transform.QualityGood]))/t.slope)
 }
-
-func abs(n int) int { return max(n, -n) }
 
 // sample is what stands for a picture when encoders are tried.
 type sample struct {
