@@ -26,7 +26,8 @@ var diskTables = []report.Table{diskTable, {Title: "Hits on disk: processor time
 
 var diskTable = report.Table{Title: "Hits on disk: answers per second", Scenario: "disk", Metric: "rate", Unit: "answers/s",
 	Cases: []string{hit100k}, Peers: []string{edgeName, "nginx"}, Ratios: true,
-	Note: "The edge reads from pebble, nginx reads files; both from the page cache."}
+	Note: "The edge reads from pebble, nginx reads files; nothing comes from the disk itself. Pebble's own cache of blocks, " +
+		"up to 80 MiB, has a part of the bodies, the page cache all of them."}
 
 // Disk measures answers of 100 KB from the edge's disk cache beside nginx with the same bodies as files.
 func Disk(ctx context.Context, b *Bench) error {
