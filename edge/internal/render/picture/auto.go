@@ -138,9 +138,9 @@ func (r *render) correctQuality(s sample, how tuning, want float64) error {
 // mostTrials are needed for noise and the like; photographs take one, some two.
 const mostTrials = 3
 
-// smallCorrection is the logarithm of how far off a trial may be: even if the correction errs by half, the score does by
-// less than 0.004.
-const smallCorrection = 0.3
+// smallCorrection is the logarithm of how far off a trial may be: a correction errs by a third at most, which is 0.003 in
+// a score of 0.98.
+const smallCorrection = 0.45
 
 // likely is the quality at which the loss should be the wanted one. The unknown is the loss that a typical photograph
 // would have at that quality, from which both the quality of this format and that of JPEG follow; at the latter, what is
@@ -150,7 +150,7 @@ func (t tuning) likely(s spectrum, want float64) int {
 	if len(s) == 0 {
 		low, high = want, want
 	}
-	for high-low > 0.02 {
+	for high-low > 0.1 {
 		typical := (low + high) / 2
 		jpeg := tunings[transform.JPEG].first(1 - math.Exp(typical))
 		foreseen := math.Log(max(1-s.foreseen(jpeg), 1e-4))

@@ -31,13 +31,16 @@ var cosines = func() (c [8][8]float32) {
 // spectrum is the blocks of a sample, as JPEG transforms them.
 type spectrum [][64]float32
 
-// transformed takes every block of the brightness that lies whole within it.
+// mostBlocks are enough to foresee from: twice as many say the same.
+const mostBlocks = 800
+
+// transformed takes blocks of the brightness that lie whole within it, evenly.
 func transformed(luma []byte, width, height int) spectrum {
-	s := make(spectrum, 0, width/8*(height/8))
-	for y := 0; y+8 <= height; y += 8 {
-		for x := 0; x+8 <= width; x += 8 {
-			s = append(s, block8(luma[y*width+x:], width))
-		}
+	across, down := width/8, height/8
+	every := 1 + across*down/mostBlocks
+	s := make(spectrum, 0, across*down/every+1)
+	for i := 0; i < across*down; i += every {
+		s = append(s, block8(luma[i/across*8*width+i%across*8:], width))
 	}
 	return s
 }
@@ -75,7 +78,7 @@ func block8(luma []byte, stride int) (out [64]float32) {
 const rounding float32 = 3 << 22
 
 // foreseen is about the score that a JPEG of that quality would have: what quantising does to the means, variances and
-// covariance of a block can be read from its coefficients. For the sample that takes 0.1 ms.
+// covariance of a block can be read from its coefficients. It takes a tenth of a millisecond.
 func (s spectrum) foreseen(quality int) float64 {
 	scale := float32(200 - 2*quality)
 	if quality < 50 {
