@@ -3,6 +3,7 @@ package guard_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -199,6 +200,41 @@ func TestTooManyConnections(t *testing.T) {
 			t.Fatal("a connection that is gone still counts")
 		}
 	}
+}
+
+// Shutdown waits for answers, and no longer than it may.
+func TestShutdownWaits(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, answer := make(chan struct{}), make(chan struct{})
+	g := guard.New(guard.Options{Refuse: edge.ServeRefusal, Handler: func(*fasthttp.RequestCtx) {
+		asked <- struct{}{}
+		<-answer
+	}})
+	go g.Serve(l)
+	for range 2 {
+		io.WriteString(dial(t, l.Addr().String()), marker)
+		<-asked
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- g.Shutdown(ctx) }()
+	answer <- struct{}{}
+	for g.Conns() > 1 { // one was answered
+		time.Sleep(time.Millisecond)
+	}
+	select {
+	case err := <-stopped:
+		t.Fatalf("it did not wait: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-stopped; err != context.Canceled {
+		t.Error(err)
+	}
+	close(answer)
 }
 
 // A request and its answer allocate nothing, whatever the size of the body.

@@ -198,11 +198,12 @@ func (s *Server) closeAll(state uint32) {
 	}
 }
 
+// cutOff closes all connections. It waits for none: Close of one that answers returns when its handler does.
 func (s *Server) cutOff() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.network.Close()
+		go c.network.Close()
 	}
 }
 
