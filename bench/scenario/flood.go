@@ -53,6 +53,9 @@ func Flood(ctx context.Context, b *Bench) error {
 		if err != nil {
 			return fmt.Errorf("flooded: %w", err)
 		}
+		if err := f.calm(ctx); err != nil {
+			return fmt.Errorf("after the flood: %w", err)
+		}
 		for _, metric := range []string{"p50", "p99"} {
 			before, after := quantile(idle, metric), quantile(busy, metric)
 			b.Figures.Add(floodKey(floodIdle, metric), round, before)
@@ -140,7 +143,7 @@ func (f *flood) thumbnails(ctx context.Context) ([]time.Duration, error) {
 	return took, nil
 }
 
-// during asks for thumbnails while the flood stands, and waits until it is gone.
+// during asks for thumbnails while the flood stands. The edge may go on with it for a while.
 func (f *flood) during(ctx context.Context) ([]time.Duration, error) {
 	ctx, end := context.WithCancelCause(ctx)
 	var waiting sync.WaitGroup
@@ -165,7 +168,7 @@ func (f *flood) during(ctx context.Context) ([]time.Duration, error) {
 			}
 		})
 	}
-	if err := f.waitQueued(ctx); err != nil {
+	if err := f.await(ctx, waitingMetric, func(n float64) bool { return n >= queued }); err != nil {
 		return nil, err
 	}
 	took, err := f.thumbnails(ctx)
@@ -181,18 +184,21 @@ func (f *flood) during(ctx context.Context) ([]time.Duration, error) {
 // queued is what must wait at the least: of the jobs in flight, some are being made.
 const queued = floodDepth * 9 / 10
 
-func (f *flood) waiting() (float64, error) {
-	return f.stack.Edges[0].Metric("pictor_edge_render_waiting")
-}
+// Metrics of the edge's renderer.
+const (
+	waitingMetric = "pictor_edge_render_waiting"
+	busyMetric    = "pictor_edge_render_busy"
+)
 
-func (f *flood) waitQueued(ctx context.Context) error {
+// await waits until a metric of the edge is as it should be.
+func (f *flood) await(ctx context.Context, metric string, holds func(float64) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	for {
-		switch n, err := f.waiting(); {
+		switch n, err := f.stack.Edges[0].Metric(metric); {
 		case err != nil:
 			return err
-		case n >= queued:
+		case holds(n):
 			return nil
 		}
 		select {
@@ -203,9 +209,18 @@ func (f *flood) waitQueued(ctx context.Context) error {
 	}
 }
 
+// calm waits until nothing of the flood is left.
+func (f *flood) calm(ctx context.Context) error {
+	none := func(n float64) bool { return n == 0 }
+	if err := f.await(ctx, waitingMetric, none); err != nil {
+		return err
+	}
+	return f.await(ctx, busyMetric, none)
+}
+
 // stillQueued makes sure that the measurement was one during a flood.
 func (f *flood) stillQueued() error {
-	n, err := f.waiting()
+	n, err := f.stack.Edges[0].Metric(waitingMetric)
 	if err == nil && n < queued {
 		return fmt.Errorf("only %.0f jobs still waited at the end", n)
 	}
