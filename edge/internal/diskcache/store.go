@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,8 +26,9 @@ type store struct {
 	segment int64
 
 	search atomic.Pointer[[]uint64] // generations as get looks through them, newest first
-	size   atomic.Int64             // bytes of all generations
-	disk   atomic.Int64             // bytes of all files when last measured
+	places places
+	size   atomic.Int64 // bytes of all generations
+	disk   atomic.Int64 // bytes of all files when last measured
 
 	// Of the writing goroutine.
 	generations generations
@@ -168,8 +170,8 @@ type found struct {
 	damaged    bool
 }
 
-// get searches the generations, newest first. Nearly all that have nothing are ruled out by their filters. The Object is
-// in memory of from, or in its own where that is nil.
+// get looks where the entry was last, and then through the generations, newest first. Nearly all that have nothing are
+// ruled out by their filters. The Object is in memory of from, or in its own where that is nil.
 func (s *store) get(key edge.Key, from *buffers) (f found) {
 	if !s.inUse.TryRLock() {
 		return found{}
@@ -178,29 +180,41 @@ func (s *store) get(key edge.Key, from *buffers) (f found) {
 	defer s.guard()
 	ids := *s.search.Load()
 	stored := dataKey(0, key)
-	for _, id := range ids {
-		setGeneration(stored, id)
-		value, closer, err := s.db.Get(stored)
-		if errors.Is(err, pebble.ErrNotFound) {
-			continue
-		}
-		f.generation, f.old = id, ids[0]-id >= promoteAge
-		if err == nil {
-			f.memory = from.copyOf(value) // pebble lends it
-			err = closer.Close()          // gives the error of a value that is kept apart from its key; that is nil then
-		}
-		// Pebble has checked what it read from the disk. What stays in memory or goes to the disk again is checked from end
-		// to end; of the copy, which is hot in the processor's cache.
-		if err == nil && (from == nil || f.old) {
-			err = checkEntry(*f.memory)
-		}
-		if err == nil {
-			f.obj, err = decodeEntry(*f.memory, key)
-		}
-		f.damaged = errors.Is(err, errBadEntry) || pebble.IsCorruptionError(err)
+	place := s.places.of(stored)
+	if last := place.generation(); slices.Contains(ids, last) && s.getFrom(last, ids[0], stored, key, from, &f) {
 		return f
 	}
+	for _, id := range ids {
+		if s.getFrom(id, ids[0], stored, key, from, &f) {
+			place.found(id)
+			return f
+		}
+	}
 	return found{}
+}
+
+// getFrom looks in one generation, and reports whether there is something, be it damaged.
+func (s *store) getFrom(id, newest uint64, stored []byte, key edge.Key, from *buffers, f *found) bool {
+	setGeneration(stored, id)
+	value, closer, err := s.db.Get(stored)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false
+	}
+	f.generation, f.old = id, newest-id >= promoteAge
+	if err == nil {
+		f.memory = from.copyOf(value) // pebble lends it
+		err = closer.Close()          // gives the error of a value that is kept apart from its key; that is nil then
+	}
+	// Pebble has checked what it read from the disk. What stays in memory or goes to the disk again is checked from end to
+	// end; of the copy, which is hot in the processor's cache.
+	if err == nil && (from == nil || f.old) {
+		err = checkEntry(*f.memory)
+	}
+	if err == nil {
+		f.obj, err = decodeEntry(*f.memory, key)
+	}
+	f.damaged = errors.Is(err, errBadEntry) || pebble.IsCorruptionError(err)
+	return true
 }
 
 // write does all the writes at once. After an error the store is not to be used any more.
@@ -231,6 +245,11 @@ func (s *store) write(writes []*write) error {
 	}
 	if err := batch.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("write entries: %w", err)
+	}
+	for _, w := range writes {
+		if w.obj != nil {
+			s.places.of(dataKey(0, w.key)).moved(newest.id)
+		}
 	}
 	s.counters.written.Add(puts)
 	if s.unflushed += bytes; s.unflushed >= s.segment {
