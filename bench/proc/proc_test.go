@@ -107,11 +107,23 @@ func TestFavour(t *testing.T) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	for _, pid := range []int{p.Pid, child} {
-		if got, err := unix.Getpriority(unix.PRIO_PROCESS, pid); err != nil || 20-got != Favourite { // the call gives 20 less nice
-			t.Errorf("process %d has nice %d, %v", pid, 20-got, err)
+	want := func(policy uint32, nice int32) {
+		t.Helper()
+		for _, pid := range []int{p.Pid, child} {
+			if got, err := unix.SchedGetAttr(pid, 0); err != nil || got.Policy != policy || got.Nice != nice {
+				t.Errorf("process %d has %+v, %v", pid, got, err)
+			}
 		}
 	}
+	want(unix.SCHED_NORMAL, Favourite)
+	if err := Alone(p.Pid); err != nil {
+		t.Fatal(err)
+	}
+	want(unix.SCHED_RR, 0)
+	if err := Favour(p.Pid); err != nil {
+		t.Fatal(err)
+	}
+	want(unix.SCHED_NORMAL, Favourite)
 }
 
 func TestRealtimeIsOfTheThreadAlone(t *testing.T) {

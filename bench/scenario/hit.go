@@ -59,6 +59,7 @@ type hits struct {
 	unfavoured error // why servers have no more than ordinary priority, or nil
 	opened     int   // open loops
 	disturbed  int   // of these, by others
+	shared     error // why servers do not have their core for themselves in open loops, or nil
 	ordinary   bool  // the generator was not allowed real-time priority
 }
 

@@ -45,31 +45,47 @@ func (h *hits) latencies(ctx context.Context) {
 	})
 	h.Plots = append(h.Plots, h.latencyPlot())
 	if h.opened > 0 {
-		h.Checks = append(h.Checks, fmt.Sprintf("Latencies: %d of %d measurements were disturbed, most of them when made a second time too: the "+
-			"generator had less than %.0f %% of its core, or others had more than %.0f %% of the server's.",
-			h.disturbed, h.opened, 100*generatorShare, 100*othersShare))
+		h.Checks = append(h.Checks, fmt.Sprintf("Latencies: %d of %d measurements were disturbed, most of them when made a second time too: %s.",
+			h.disturbed, h.opened, h.disturbance()))
 	}
 	h.Notes = append(h.Notes, fmt.Sprintf("Latencies: open loop over %d connections, requests for 10 KB at random times (Poisson) at "+
 		"shares of the server's own rate in a closed loop just before; a latency counts from the time a request was due. Above "+
-		"100 %% it grows for as long as the measurement lasts, %s. %s", latencyConns, h.pace().latency, h.generator()))
+		"100 %% it grows for as long as the measurement lasts, %s. %s", latencyConns, h.pace().latency, h.alone()))
 }
 
-// generator tells what keeps other programs away from the generator.
-func (h *hits) generator() string {
-	if h.ordinary {
-		return "The generator was not allowed real-time priority and may have waited for other programs, see its own part."
+// disturbance is what makes an open loop a disturbed one.
+func (h *hits) disturbance() string {
+	generator := fmt.Sprintf("the generator had less than %.0f %% of its core", 100*generatorShare)
+	if h.shared == nil {
+		return generator
 	}
-	return "The generator has real-time priority and collects no garbage."
+	return fmt.Sprintf("%s, or others had more than %.0f %% of the server's", generator, 100*othersShare)
+}
+
+// alone tells what keeps other programs away while latencies are measured.
+func (h *hits) alone() string {
+	line := "The generator has real-time priority and collects no garbage;"
+	if h.ordinary {
+		line = "The generator was not allowed real-time priority and may have waited for other programs, see its own part;"
+	}
+	if h.shared == nil {
+		return line + " the server that is measured has it, too: nobody else takes the core away from it."
+	}
+	return line + fmt.Sprintf(" the server that is measured was not allowed it (%v).", h.shared)
 }
 
 func (h *hits) latency(ctx context.Context, round int, order *rand.Rand, s *hitServer) error {
+	if h.shared = proc.Alone(s.pid); h.shared == nil {
+		defer func() { _ = proc.Favour(s.pid) }() // what was granted before
+	}
 	closed, err := h.load(ctx, h.plan(hit10k, s))
 	if err != nil {
 		return fmt.Errorf("capacity: %w", err)
 	}
 	plan := h.plan(hit10k, s)
 	plan.Conns, plan.Warmup, plan.Duration = latencyConns, h.pace().latencyWarmup, h.pace().latency
-	for _, level := range shuffled(order, h.latencyLevels()) {
+	levels := slices.Repeat(h.latencyLevels(), h.pace().latencyPasses)
+	for i, level := range shuffled(order, levels) {
 		plan.Rate, plan.Seed = closed.Rate()*float64(level)/100, order.Uint64()
 		r, err := h.undisturbed(ctx, plan, s)
 		if err != nil {
@@ -77,7 +93,8 @@ func (h *hits) latency(ctx context.Context, round int, order *rand.Rand, s *hitS
 		}
 		for metric, value := range map[string]time.Duration{"p50": r.Latency.P50, "p90": r.Latency.P90, "p99": r.Latency.P99,
 			"p99.9": r.Latency.P999, "max": r.Latency.Max, "late p99": r.Late.P99, "late max": r.Late.Max} {
-			h.Figures.Add(report.Key{Scenario: "latency", Case: latencyCase(level), Peer: s.name, Metric: metric}, round, milliseconds(value))
+			h.Figures.Add(report.Key{Scenario: "latency", Case: latencyCase(level), Peer: s.name, Metric: metric}, round*len(levels)+i,
+				milliseconds(value))
 		}
 	}
 	return nil
@@ -108,7 +125,7 @@ func (h *hits) undisturbed(ctx context.Context, plan load.Plan, s *hitServer) (*
 		if err != nil {
 			return nil, err
 		}
-		calm := r.Busy.Seconds() >= generatorShare*r.Elapsed.Seconds() && after.others(before) <= othersShare
+		calm := r.Busy.Seconds() >= generatorShare*r.Elapsed.Seconds() && (h.shared == nil || after.others(before) <= othersShare)
 		if calm {
 			return r, nil
 		}
