@@ -62,9 +62,8 @@ test: build ## run all tests, with the race detector
 	@set -e; for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) test -race -timeout 9m ./...); done
 
 .PHONY: soak
-soak: build ## the long forms of the tests: hundreds of kills, thousands of mutants
+soak: build ## the long forms of the tests: hundreds of kills and restarts, thousands of mutants
 	@cd bench && PICTOR_SOAK=1 $(GO) test -timeout 6h -count 1 -v ./...
-	@cd origin && PICTOR_SOAK=1 $(GO) test -timeout 1h -count 1 ./internal/probe/...
 	@cd edge && PICTOR_SOAK=1 $(GO) test -timeout 10m -count 1 -v -run Forged .
 	@cd edge && PICTOR_SOAK=1 $(GO) test -timeout 30m -count 1 -v -run "Kills|Mutants|Flat|Flood" ./internal/render
 
@@ -83,7 +82,7 @@ fuzz: libvips ## fuzz every parser for a while each (FUZZTIME=30s)
 		done; done
 
 .PHONY: bench
-bench: build ## measure beside its rivals (QUICK=1 in three minutes, SOURCES=folder with *.jpg, ONLY=hit,render)
+bench: build ## measure beside its rivals (QUICK=1 in three minutes, SOURCES=folder with *.jpg, ONLY=hit,render; Ctrl-C keeps what there is)
 	@sh bench/install.sh $(BUILD)/bench $(VIPS)
 	@cd edge && $(GO) test -c -o $(BIN)/picture.test ./internal/render/picture # compares rungs with direct renders
 	@exec $(BIN)/pictor-bench --bin $(BIN) --tools $(BUILD)/bench --results $(CURDIR)/bench/results \
