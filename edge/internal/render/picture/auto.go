@@ -29,12 +29,13 @@ type tuning struct {
 	step  func(quality int) float64 // logarithm of the quantiser's step: what is lost is near a power of that
 	// How the loss that is foreseen tells that of this format, both against a typical photograph: see likely.
 	bias, share, fading float64
+	tried               bool // what is foreseen is too rough: the encoder is always tried
 }
 
 var tunings = map[transform.Format]tuning{
-	transform.JPEG: {80, 0.75, 0, jpegStep, 0.15, 0.86, 0},
-	transform.WebP: {86, 1.1, 0.08, webpStep, -0.03, 0.76, 0.34},
-	transform.AVIF: {72, 0.6, 0.14, avifStep, -0.03, 0.93, 0.37},
+	transform.JPEG: {80, 0.75, 0, jpegStep, 0.15, 0.86, 0, false},
+	transform.WebP: {86, 1.1, 0.08, webpStep, -0.08, 0.76, 0.34, true},
+	transform.AVIF: {72, 0.6, 0.14, avifStep, -0.03, 0.93, 0.37, false},
 }
 
 // jpegStep is that of libjpeg's tables.
@@ -85,9 +86,9 @@ const (
 // seamless is the logarithm of the loss below which seams do not count.
 var seamless = math.Log(1 - 0.985)
 
-// chooseQuality turns an automatic quality into the number that is right for this picture: what quantising would do to a
-// sample of it tells about the loss of each quality; at what was found the encoder is tried on the sample, and the
-// quality corrected.
+// chooseQuality turns an automatic quality into the number that is right for this picture: what quantising would do to
+// its blocks foretells the loss of each quality. Where that is not sure enough, for WebP and for pictures of which hardly
+// anything can be lost, the encoder is tried on a sample and the quality corrected.
 func (r *render) chooseQuality(f *frame) error {
 	target, auto := scores[r.spec.Quality]
 	how, known := tunings[r.spec.Format]
@@ -98,10 +99,12 @@ func (r *render) chooseQuality(f *frame) error {
 	if err := r.edit(f, func(p pixels) { whole = p }); err != nil {
 		return err
 	}
-	s := sampleOf(whole)
 	want := math.Log(1 - target)
-	r.spec.Quality = how.likely(transformed(s.luma, s.Width, s.Height), want)
-	return r.correctQuality(s, how, want)
+	r.spec.Quality = how.likely(transformed(whole), want)
+	if !how.tried && r.spec.Quality > leastQuality {
+		return nil
+	}
+	return r.correctQuality(sampleOf(whole), how, want)
 }
 
 // correctQuality tries the quality on the sample and corrects it, until the correction is small.
@@ -127,7 +130,7 @@ func (r *render) correctQuality(s sample, how tuning, want float64) error {
 			}
 		}
 		r.spec.Quality = how.at(step + (want-lost)/slope)
-		if math.Abs(want-lost) < smallCorrection {
+		if want-lost < littleLess && lost-want < littleMore {
 			return nil
 		}
 		before, lostBefore = step, lost
@@ -138,9 +141,12 @@ func (r *render) correctQuality(s sample, how tuning, want float64) error {
 // mostTrials are needed for noise and the like; photographs take one, some two.
 const mostTrials = 3
 
-// smallCorrection is the logarithm of how far off a trial may be: a correction errs by a third at most, which is 0.003 in
-// a score of 0.98.
-const smallCorrection = 0.45
+// A correction that follows from a loss within these logarithms of the wanted one is small. Towards lower qualities
+// encoders may lose three times as fast as they usually do.
+const (
+	littleLess = 0.25
+	littleMore = 0.45
+)
 
 // likely is the quality at which the loss should be the wanted one. The unknown is the loss that a typical photograph
 // would have at that quality, from which both the quality of this format and that of JPEG follow; at the latter, what is

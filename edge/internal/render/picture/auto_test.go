@@ -96,7 +96,7 @@ func TestAutoFigures(t *testing.T) {
 				constant, constantBytes, _ := tried(t, s, fmt.Sprintf("f_%s,q_%d,w_1200", format, fixed), whole, size)
 				if math.Abs(score-target) <= 0.01 {
 					hits++
-				} else if chosen == leastQuality {
+				} else if chosen == leastQuality && score > target {
 					least++
 				}
 				if math.Abs(constant-target) <= 0.01 {

@@ -31,26 +31,40 @@ var cosines = func() (c [8][8]float32) {
 // spectrum is the blocks of a sample, as JPEG transforms them.
 type spectrum [][64]float32
 
-// mostBlocks are enough to foresee from: twice as many say the same.
-const mostBlocks = 800
+// mostBlocks are enough to foresee from.
+const mostBlocks = 1000
 
-// transformed takes blocks of the brightness that lie whole within it, evenly.
-func transformed(luma []byte, width, height int) spectrum {
-	across, down := width/8, height/8
-	every := 1 + across*down/mostBlocks
-	s := make(spectrum, 0, across*down/every+1)
-	for i := 0; i < across*down; i += every {
-		s = append(s, block8(luma[i/across*8*width+i%across*8:], width))
+// transformed takes blocks of the picture in an even grid. They lie as JPEG's do.
+func transformed(p pixels) spectrum {
+	across, down := p.Width/8, p.Height/8
+	every := 1
+	for across/every*(down/every) > mostBlocks {
+		every++
+	}
+	s := make(spectrum, 0, mostBlocks)
+	for y := every / 2; y < down; y += every {
+		for x := every / 2; x < across; x += every {
+			s = append(s, block8(p.luma8(8*x, 8*y)))
+		}
 	}
 	return s
 }
 
+// luma8 is the brightness of a block.
+func (p pixels) luma8(left, top int) (block [64]byte) {
+	for y := range 8 {
+		start := ((top+y)*p.Width + left) * p.bands
+		copy(block[8*y:], luma(p.data[start:start+8*p.bands], p.bands))
+	}
+	return block
+}
+
 // block8 is the transform of one block. Even rows of cosines are symmetric and odd ones are with the sign changed, so sums
 // and differences of opposite pixels halve the work.
-func block8(luma []byte, stride int) (out [64]float32) {
+func block8(luma [64]byte) (out [64]float32) {
 	var rows [64]float32
 	for y := range 8 {
-		r := luma[y*stride : y*stride+8 : y*stride+8]
+		r := luma[8*y : 8*y+8 : 8*y+8]
 		a, b, c, d := float32(r[0]), float32(r[1]), float32(r[2]), float32(r[3])
 		e, f, g, h := float32(r[4]), float32(r[5]), float32(r[6]), float32(r[7])
 		s0, s1, s2, s3 := a+h, b+g, c+f, d+e
