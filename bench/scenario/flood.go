@@ -181,8 +181,8 @@ func (f *flood) during(ctx context.Context) ([]time.Duration, error) {
 	return took, f.stillQueued()
 }
 
-// queued is what must wait at the least: of the jobs in flight, some are being made.
-const queued = floodDepth * 9 / 10
+// queued is what must wait at the least: of the jobs in flight, some are being made, and some are just asked for.
+const queued = floodDepth * 3 / 4
 
 // Metrics of the edge's renderer.
 const (
