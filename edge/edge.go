@@ -15,7 +15,7 @@ import (
 // Parts is what an Edge is made of; all are needed.
 type Parts struct {
 	Catalog   Catalog
-	Keys      func() *signing.Keyring // the current one; nil while none is known: then no signature is valid
+	Keys      func() *signing.Keyring // the current one; nil while none is known: then signatures cannot be checked
 	Memory    Memory
 	Disk      Disk
 	Originals Originals
