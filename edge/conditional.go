@@ -149,7 +149,8 @@ func (c *conditions) part(size int64, etag string, modified time.Time) (from, le
 	return start, min(end, size-1) - start + 1, rangeOne
 }
 
-// ifRangeHolds: absent, the very entity tag, or exactly our Last-Modified (RFC 9110, section 13.1.5).
+// ifRangeHolds: absent, the very entity tag, or exactly our Last-Modified (RFC 9110, section 13.1.5), the zero time where
+// that is a weak validator.
 func (c *conditions) ifRangeHolds(etag string, modified time.Time) bool {
 	if c.ifRange == nil || string(c.ifRange) == etag {
 		return true

@@ -41,7 +41,7 @@ func explainTarget(target string) (f findings, req delivery.Request, err error) 
 	if req.Stem != (wire.Name{}) {
 		f.add("stem", "%s in %s, where nothing has the name", req.Stem.Name, req.Stem.Namespace)
 	}
-	f.add("asks for", "%s", asked(&req))
+	f.add("asks for", "%s", asksFor(&req))
 	if req.Version != "" {
 		f.add("v", "%s", req.Version)
 	}
@@ -49,7 +49,7 @@ func explainTarget(target string) (f findings, req delivery.Request, err error) 
 	return f, req, nil
 }
 
-func asked(req *delivery.Request) string {
+func asksFor(req *delivery.Request) string {
 	switch {
 	case req.Plain():
 		return "the picture as uploaded, without private metadata"
@@ -88,11 +88,16 @@ func (e *Edge) Explain(ctx context.Context, target, accept string) []Finding {
 		return f
 	}
 	f.job(&req, job, accept)
-	e.explainPlace(&f, job)
+	r.quick = e.explainPlace(&f, job)
+	if r.quick {
+		f.add("later", "encoded once more, with patience, when it is asked for again")
+	}
 	r.setCacheControl(&r.req)
-	f.add("cache-control", "%s", r.c.Response.Header.Peek("Cache-Control"))
-	if r.negotiated {
-		f.add("vary", "Accept")
+	r.common()
+	for _, name := range []string{"Cache-Control", "Vary"} {
+		if value := r.c.Response.Header.Peek(name); len(value) > 0 {
+			f.add(strings.ToLower(name), "%s", value)
+		}
 	}
 	return f
 }
@@ -167,22 +172,24 @@ func nature(src transform.Source) string {
 	}
 }
 
-// explainPlace tells where the result is and who would make it.
-func (e *Edge) explainPlace(f *findings, job Job) {
-	key := job.Key()
-	switch {
-	case has(e.Memory.Get(key)):
-		f.add("here", "in memory")
-	case has(e.Disk.Get(key)):
-		f.add("here", "on disk")
-	default:
-		f.add("here", "not yet")
+// explainPlace tells where the result is and who would make it, and reports whether a better one may take its place.
+func (e *Edge) explainPlace(f *findings, job Job) (quick bool) {
+	key, place := job.Key(), "in memory"
+	obj, ok := e.Memory.Get(key)
+	if !ok {
+		place = "on disk"
+		obj, ok = e.Disk.Get(key)
 	}
+	if ok {
+		quick = obj.Quick
+	} else {
+		place, quick = "not yet", e.quick(job)
+	}
+	f.add("here", "%s", place)
 	var owners []string
 	for _, peer := range e.Ring.Owners(job.Source.Digest) {
 		owners = append(owners, peer.Name+" at "+peer.Address)
 	}
 	f.add("owner", "%s", strings.Join(append(owners, "this node"), ", then "))
+	return quick
 }
-
-func has(_ *Object, ok bool) bool { return ok }

@@ -63,6 +63,23 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// The lifetime that is told is that of the answer to come.
+func TestExplainQuick(t *testing.T) {
+	w, _ := refining(t)
+	w.edge.Policy.ClientHints = true
+	const target = "/v1/image/f_auto,w_4/photo?v=3"
+	for _, here := range []string{"not yet", "in memory"} {
+		got := text(w.edge.Explain(t.Context(), target, "image/webp"))
+		answer := w.get(target, "Accept", "image/webp").Header
+		for _, line := range []string{"here: " + here, "later: encoded once more, with patience, when it is asked for again",
+			"cache-control: " + answer.Get("Cache-Control"), "vary: " + answer.Get("Vary")} {
+			if !strings.Contains(got, line+"\n") {
+				t.Errorf("%q is not in\n%s", line, got)
+			}
+		}
+	}
+}
+
 func TestExplainTarget(t *testing.T) {
 	for target, want := range map[string]string{
 		"/v1/image/photo?v=3": "name: photo in cloud\nasks for: the picture as uploaded, without private metadata\nv: 3\nsignature: none\n",

@@ -103,6 +103,7 @@ func (r *answer) settle(find finder) (Job, error) {
 	}
 	if profile != nil {
 		r.from = append(r.from, profile)
+		r.req.Version = "" // that of the picture says nothing about the account's presets and defaults
 	}
 	job, err := settle(&r.req, r.stem, r.known, profile, acceptOf(&r.c.Request.Header))
 	if err != nil {

@@ -50,7 +50,14 @@ func (r *answer) prepare(mediaType, etag string) {
 	r.tellTier(TierMemory)
 }
 
-func (r *answer) modified() time.Time { return time.Unix(r.known.UpdatedAt, 0) }
+// modified is when the last of all that had a say was changed.
+func (r *answer) modified() time.Time {
+	at := r.known.UpdatedAt
+	for _, known := range r.from {
+		at = max(at, known.UpdatedAt)
+	}
+	return time.Unix(at, 0)
+}
 
 // cacheStatus is what RFC 9211 has to say about a tier. The edges of a cluster are one cache to the outside.
 var cacheStatus = [tiers]string{

@@ -38,6 +38,7 @@ type variant struct {
 	uses  *atomic.Int64           // of the preset, nil without one
 	etag  string                  // of the Object that head was made for
 	quick bool                    // that Object is Quick
+	dated bool                    // see answer
 	head  fasthttp.ResponseHeader // all headers of a plain 200 but the Content-Length
 }
 
@@ -126,7 +127,7 @@ func (e *Edge) serveHot(ctx context.Context, r *answer) bool {
 
 // asBefore prepares what the answer before had.
 func (r *answer) asBefore(route *route, v *variant) {
-	r.preset = v.uses
+	r.preset, r.from, r.dated = v.uses, v.from, v.dated
 	r.known, r.negotiated, r.quick = v.known, route.req.Negotiable, v.quick
 	r.req.Signature.Given = route.req.Signature.Given // for an error's Vary
 	v.head.CopyTo(&r.c.Response.Header)
@@ -152,7 +153,8 @@ func (e *Edge) mayShow(s delivery.Signature, known *Known, now time.Time) bool {
 
 // remember keeps the way to an Object for the next request with its target.
 func (e *Edge) remember(r *answer, job Job, obj *Object) {
-	v := &variant{known: r.known, from: r.from, key: job.Key(), uses: r.preset, etag: obj.ETag, quick: obj.Quick}
+	v := &variant{known: r.known, from: r.from, key: job.Key(), uses: r.preset, etag: obj.ETag, quick: obj.Quick,
+		dated: r.dated}
 	r.c.Response.Header.CopyTo(&v.head)
 	class := 0
 	if r.negotiated {

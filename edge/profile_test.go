@@ -2,7 +2,10 @@ package edge_test
 
 import (
 	"maps"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/shared/wire"
@@ -81,6 +84,28 @@ func TestChangedProfile(t *testing.T) {
 	w.setProfile("a1", wire.Profile{})
 	if got := w.get("/v1/image/t_hero/x"); got.StatusCode != 400 {
 		t.Errorf("a preset that went: %d %s", got.StatusCode, got.body)
+	}
+}
+
+// A picture's version says nothing about what the account's presets are, and its date neither.
+func TestVersionsOfPresets(t *testing.T) {
+	w := newWorld(t)
+	w.add("x", picture, nil)
+	set := func(transform string, at time.Time) {
+		w.setProfile("a1", wire.Profile{Presets: map[string]string{"hero": transform}})
+		w.names["profile:a1"].UpdatedAt = at.Unix()
+	}
+	set("f_png,w_20", now.Add(-2*time.Hour)) // longer ago than the picture
+	before := w.get("/v1/image/t_hero/x").Header.Get("Last-Modified")
+	set("f_png,w_30", now.Add(-time.Minute))
+	for range 2 {
+		got := w.get("/v1/image/t_hero/x?v=3", "If-Modified-Since", before)
+		if cc := got.Header.Get("Cache-Control"); got.StatusCode != 200 || !strings.HasPrefix(cc, "public, max-age=3600") {
+			t.Errorf("%d, %s", got.StatusCode, cc)
+		}
+		if date := got.Header.Get("Last-Modified"); date != now.Add(-time.Minute).UTC().Format(http.TimeFormat) {
+			t.Errorf("Last-Modified %s", date)
+		}
 	}
 }
 

@@ -62,9 +62,10 @@ func (r *answer) log(status int, took time.Duration) {
 	if r.known != nil {
 		account, asset = r.known.Account, r.known.Asset
 	}
+	method, path := r.asked()
 	r.edge.Log.LogAttrs(context.Background(), level, "request",
-		slog.String("method", string(r.c.Method())),
-		slog.String("path", string(pathOf(r.c.Request.Header.RequestURI()))),
+		slog.String("method", method),
+		slog.String("path", path),
 		slog.Int("status", status),
 		slog.String("tier", r.tier.String()),
 		slog.Int64("bytes", r.bytes),
@@ -76,6 +77,13 @@ func (r *answer) log(status int, took time.Duration) {
 		slog.String("kind", kind),
 		slog.String("err", cause),
 		slog.String("trace", trace))
+}
+
+func (r *answer) asked() (method, path string) {
+	if r.unread {
+		return "", ""
+	}
+	return string(r.c.Method()), string(pathOf(r.c.Request.Header.RequestURI()))
 }
 
 // pathOf is the target without its query.

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
+	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/shared/delivery"
 )
 
@@ -64,6 +67,34 @@ func TestOneLineForEachRequest(t *testing.T) {
 		}
 		if !slices.Equal(names(l), names(got[0])) {
 			t.Errorf("fields %v and %v", names(l), names(got[0]))
+		}
+	}
+}
+
+// counter counts the answers of each status.
+type counter struct {
+	silent
+	answers map[int]int
+}
+
+func (c counter) Served(_ edge.Tier, status int, _ int64, _ time.Duration) { c.answers[status]++ }
+
+// What is no request has a line and is counted too, as far as it is known.
+func TestOneLineForWhatIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.address = netip.MustParseAddr("192.0.2.7")
+	answers := map[int]int{}
+	w.edge.Observer = counter{answers: answers}
+	for status, kind := range map[int]string{400: "invalid", 408: "invalid", 429: "limited", 431: "invalid", 503: "overloaded"} {
+		c := new(fasthttp.RequestCtx)
+		got := w.lines(func() { w.edge.Refuse(c, status, "no such thing") })
+		if len(got) != 1 || c.Response.StatusCode() != status || answers[status] != 1 {
+			t.Fatalf("%d: answer %d, counted %v, lines %v", status, c.Response.StatusCode(), answers, got)
+		}
+		l := got[0]
+		if l["status"] != float64(status) || l["kind"] != kind || l["err"] != "no such thing" || l["client"] != "192.0.2.7" ||
+			l["method"] != "" || l["path"] != "" {
+			t.Errorf("%d: %v", status, l)
 		}
 	}
 }

@@ -29,6 +29,8 @@ type answer struct {
 	negotiated bool          // the format depends on Accept
 	hinted     bool          // the client's hints have changed the job
 	quick      bool          // a better Object may take the place of the one that is sent
+	dated      bool          // other bytes have another Last-Modified: neither negotiated nor encoded twice
+	unread     bool          // nothing of the request is known
 	tier       Tier
 	bytes      int64 // body bytes to be sent
 	err        error
@@ -60,7 +62,7 @@ func (r *answer) targetFits() bool {
 // deliver answers with what was found, and remembers the way to it.
 func (r *answer) deliver(job Job, got found) {
 	obj := got.obj
-	r.quick = obj.Quick
+	r.quick, r.dated = obj.Quick, !r.negotiated && !r.edge.quick(job)
 	r.prepare(obj.MediaType, obj.ETag)
 	fresh := got.from == TierRender          // most are never asked for again, and a way takes 2.5 KB
 	if !r.hinted && !obj.StandIn && !fresh { // the next client with this target gives other hints, or finds less waiting
@@ -78,6 +80,7 @@ func (r *answer) stream() error {
 	if err := r.charge(); err != nil { // for chunks that the origin may be asked for
 		return err
 	}
+	r.dated = true
 	src := &r.known.Source
 	etag := ETag(src.CleanDigest)
 	r.prepare(src.Picture().Format.MediaType(), etag)
@@ -120,6 +123,9 @@ func (r *answer) entity(etag string, size int64, b body) {
 	if !r.c.IsGet() { // Range means something to GET only (RFC 9110, section 14.2)
 		b.put(&r.c.Response, 0, size)
 		return
+	}
+	if !r.dated {
+		modified = time.Time{} // a part of what there was at that time may be a part of something else
 	}
 	from, length, verdict := asked.part(size, etag, modified)
 	switch verdict {
@@ -195,7 +201,24 @@ func (r *answer) refuse(status int, message string) {
 	r.c.SetBody(append(body, '\n'))
 }
 
-// ServeRefusal answers in the place of Serve what is no request, or one too many.
+// Refuse answers in the place of Serve what is no request, or one too many, and tells of it as of any request.
+func (e *Edge) Refuse(c *fasthttp.RequestCtx, status int, message string) {
+	r := answer{edge: e, c: c, start: e.Now(), unread: true, err: &Error{Kind: refusalKind(status), Message: message}}
+	ServeRefusal(c, status, message)
+	r.done()
+}
+
+func refusalKind(status int) Kind {
+	switch status {
+	case fasthttp.StatusTooManyRequests:
+		return Limited
+	case fasthttp.StatusServiceUnavailable:
+		return Overloaded
+	}
+	return Invalid
+}
+
+// ServeRefusal is the answer that Refuse gives.
 func ServeRefusal(c *fasthttp.RequestCtx, status int, message string) {
 	r := answer{c: c}
 	r.refuse(status, message)

@@ -19,7 +19,7 @@ func (c *Core) Manifest(ctx context.Context, name wire.Name) (m wire.Manifest, s
 				return err
 			}
 			m = wire.Manifest{Name: name, Seq: seq, Account: acc.ID, Visibility: wire.Public, Limits: c.limitsOf(acc)}
-			m.Profile, err = profile(tx, acc)
+			m.Profile, m.UpdatedAt, err = profile(tx, acc)
 			return err
 		}
 		asset, err := byName(tx, name)

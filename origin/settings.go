@@ -162,17 +162,19 @@ func (c *Core) UpdateSettings(ctx context.Context, who Principal, patch Settings
 	return acc, err
 }
 
-// profile is what edges must know of how an account's pictures are delivered.
-func profile(tx ReadTx, acc Account) (*wire.Profile, error) {
+// profile is what edges must know of how an account's pictures are delivered, and when that changed last, in Unix seconds.
+func profile(tx ReadTx, acc Account) (_ *wire.Profile, updated int64, _ error) {
 	presets, err := tx.Presets(acc.ID)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	updated = acc.UpdatedAt.Unix()
 	d := acc.Settings.withDefaults().Delivery
 	p := &wire.Profile{Formats: d.Formats, Quality: d.Quality, Crop: d.Crop, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight,
 		Presets: map[string]string{}}
 	for _, preset := range presets {
 		p.Presets[preset.Name] = preset.Transform
+		updated = max(updated, preset.UpdatedAt.Unix())
 	}
-	return p, nil
+	return p, updated, nil
 }

@@ -267,6 +267,35 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+// The date of what an account's pictures follow from is that of the last change, of whatever it was.
+func TestProfileIsDated(t *testing.T) {
+	b := newBench(t)
+	ann := b.user("ann")
+	expect := func(what string) {
+		t.Helper()
+		m, _, err := b.Manifest(t.Context(), wire.ProfileName(ann.Account.ID))
+		if err != nil || m.UpdatedAt != b.clock.Now().Unix() {
+			t.Errorf("%s: %d, want %d, %v", what, m.UpdatedAt, b.clock.Now().Unix(), err)
+		}
+	}
+	b.clock.pass(time.Hour)
+	preset, err := b.CreatePreset(t.Context(), ann, origin.Preset{Name: "hero", Transform: "w_100"})
+	expect("a new preset")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.clock.pass(time.Hour)
+	if _, err = b.UpdatePreset(t.Context(), ann, preset.ID, origin.PresetPatch{Transform: ptr("w_200")}); err != nil {
+		t.Fatal(err)
+	}
+	expect("another transform")
+	b.clock.pass(time.Hour)
+	if _, err = b.UpdateSettings(t.Context(), ann, origin.SettingsPatch{Quality: ptr(50)}); err != nil {
+		t.Fatal(err)
+	}
+	expect("another quality")
+}
+
 func TestProfileTravels(t *testing.T) {
 	b := newBench(t)
 	ann := b.user("ann")

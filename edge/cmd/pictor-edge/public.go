@@ -6,14 +6,13 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/guard"
 	"github.com/pictor/pictor/shared/clientip"
 )
 
 // publicServer answers whoever asks.
 func (n *node) publicServer() *guard.Server {
-	return guard.New(guard.Options{Handler: n.edge.Serve, Refuse: edge.ServeRefusal, HeadBytes: n.cfg.HeadBytes,
+	return guard.New(guard.Options{Handler: n.edge.Serve, Refuse: n.edge.Refuse, HeadBytes: n.cfg.HeadBytes,
 		HeadTime: n.cfg.HeadTime, IdleTime: n.cfg.IdleTime, StallTime: n.cfg.StallTime, Conns: n.cfg.MaxConns,
 		PerSite: n.cfg.ConnsPerAddress, Site: n.site})
 }

@@ -57,6 +57,8 @@ func (s *script) writeNow(head, body []byte) (int, error) {
 
 func (*script) blocks() bool { return true }
 
+func (*script) gone() bool { return false }
+
 // play serves a connection with this socket.
 func play(s *script, handler func(*fasthttp.RequestCtx)) {
 	server := New(Options{Handler: handler, Refuse: func(c *fasthttp.RequestCtx, status int, _ string) { c.SetStatusCode(status) }})

@@ -19,6 +19,7 @@ type Server struct {
 	opt      Options
 	stopping atomic.Bool
 	readers  sync.Pool // of *bufio.Reader
+	watch    watch
 
 	mu        sync.Mutex // guards what follows; never held across I/O
 	listeners []net.Listener

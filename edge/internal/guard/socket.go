@@ -15,6 +15,8 @@ type socket interface {
 	writeNow(head, body []byte) (int, error)
 	// blocks reports whether read waits instead of giving errNothing.
 	blocks() bool
+	// gone reports whether the other end is known to have closed the connection. Any goroutine may ask.
+	gone() bool
 }
 
 var errNothing = errors.New("nothing to read yet")
@@ -35,3 +37,5 @@ func (w waiting) read(p []byte) (int, error) { return w.Read(p) }
 func (waiting) writeNow([]byte, []byte) (int, error) { return 0, nil }
 
 func (waiting) blocks() bool { return true }
+
+func (waiting) gone() bool { return false }

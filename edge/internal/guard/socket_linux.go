@@ -81,3 +81,12 @@ func (s *polled) write(head, body []byte) (int, error) {
 }
 
 func (*polled) blocks() bool { return false }
+
+func (s *polled) gone() (gone bool) {
+	err := s.raw.Control(func(fd uintptr) {
+		var next [1]byte
+		n, _, err := unix.Recvfrom(int(fd), next[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		gone = n == 0 && err == nil || err != nil && err != unix.EAGAIN && err != unix.EINTR
+	})
+	return gone || err != nil
+}
