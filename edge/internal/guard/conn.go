@@ -17,7 +17,6 @@ import (
 // conn is one connection. All but state belongs to the goroutine that serves it.
 type conn struct {
 	network net.Conn
-	client  client // what handlers see of it
 	socket  socket
 	server  *Server
 	site    netip.Addr
@@ -34,6 +33,7 @@ type conn struct {
 	brisk   bool      // they come quickly one after the other
 	drained bool      // the last read took all that was there
 	settled bool      // the last attempt to read found nothing
+	late    bool      // it is the last, for there was silence for too long
 
 	readUntil  time.Time // the deadlines that are set
 	writeUntil time.Time
@@ -51,7 +51,6 @@ const (
 
 func newConn(s *Server, network net.Conn) *conn {
 	c := &conn{network: network, server: s, site: s.opt.Site(network.RemoteAddr())}
-	c.client = client{network, c}
 	c.socket = socketOf(network)
 	return c
 }
@@ -89,6 +88,9 @@ const (
 func (c *conn) turn() (again bool, err error) {
 	for {
 		err := c.fill()
+		if err == errNothing && c.late {
+			return false, nil
+		}
 		if err == errNothing {
 			c.settled = true
 			break
@@ -118,7 +120,7 @@ func (c *conn) fill() error {
 	}
 	now := time.Now()
 	c.brisk, c.read = now.Sub(c.read) < briskTime, now
-	c.settled = c.socket.blocks()
+	c.settled, c.late = c.socket.blocks(), false
 	return nil
 }
 
@@ -207,7 +209,7 @@ func (c *conn) refuse(why *Refusal) {
 func (c *conn) context() *fasthttp.RequestCtx {
 	if c.ctx == nil {
 		c.ctx = contexts.Get().(*fasthttp.RequestCtx)
-		c.ctx.Init2(&c.client, nil, false)
+		c.ctx.Init2(c.network, nil, false)
 	}
 	return c.ctx
 }
@@ -218,7 +220,7 @@ func (c *conn) rest() {
 	switch {
 	case c.in != nil && c.in.Buffered() > 0: // a head that has begun ends in HeadTime, however slowly it trickles
 		if c.began.IsZero() {
-			c.began = c.read
+			c.began = time.Now() // not when it was read: then an answer was to be made first
 			c.readBy(c.began.Add(opt.HeadTime))
 		}
 	case !c.served:
@@ -244,17 +246,21 @@ func (c *conn) readBy(until time.Time) {
 	_ = c.network.SetReadDeadline(until) // fails on a closed connection, and then so does what follows
 }
 
-// overslept is for when nothing came in time. It reports whether to go on.
+// overslept is for when nothing came in time. It reports whether to go on: who said nothing gets no answer, but a process
+// that was kept from running sees its deadlines before it sees what has come.
 func (c *conn) overslept() bool {
 	switch {
 	case c.in != nil && c.in.Buffered() > 0:
 		c.refuse(errSlow)
 		return false
+	case c.socket.blocks() || c.late:
+		return false
 	case c.served && !c.settled:
 		c.settled = true // or the next attempt to read tells otherwise
-		return true
+	default:
+		c.late, c.readUntil = true, time.Time{}
 	}
-	return false // who said nothing gets no answer
+	return true
 }
 
 // release gives back what only a talking client needs.

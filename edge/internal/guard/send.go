@@ -19,13 +19,18 @@ func (c *conn) send(ctx *fasthttp.RequestCtx) error {
 	if !ok {
 		return c.stream(resp)
 	}
-	if len(body) > 0 || resp.Header.ContentLength() <= 0 { // HEAD may know without having it
+	if !resp.SkipBody || len(body) > 0 || resp.Header.ContentLength() <= 0 { // HEAD may know without having it
 		resp.Header.SetContentLength(len(body))
 	}
-	if resp.SkipBody || resp.StatusCode() == fasthttp.StatusNoContent {
+	if resp.SkipBody || bodiless(resp.StatusCode()) {
 		body = nil
 	}
 	return c.writeBoth(resp.Header.Header(), body)
+}
+
+// bodiless reports whether an answer with this status ends with its head (RFC 9112, section 6.3).
+func bodiless(status int) bool {
+	return status == fasthttp.StatusNotModified || status == fasthttp.StatusNoContent || status < fasthttp.StatusOK
 }
 
 // bodyOf gives a body that is in memory. One that must be given back comes as a stream with its Bytes: it is closed when
@@ -90,14 +95,26 @@ func (c *conn) Write(p []byte) (written int, err error) {
 		c.limitWrite()
 		n, err := c.network.Write(p[written:])
 		written += n
-		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || !c.moved(n)) {
+		switch {
+		case err == nil:
+			continue
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return written, err
+		case !c.moved(n):
+			c.forgetUnsent()
 			return written, err
 		}
-		if err != nil {
-			c.writeUntil = time.Time{}
-		}
+		c.writeUntil = time.Time{}
 	}
 	return written, nil
+}
+
+// forgetUnsent makes the system drop, when the connection is closed, what the client has not taken. Otherwise that, up to
+// megabytes, would stay there for minutes and count for nobody.
+func (c *conn) forgetUnsent() {
+	if tcp, ok := c.network.(interface{ SetLinger(int) error }); ok {
+		_ = tcp.SetLinger(0) // fails on a closed connection
+	}
 }
 
 func (c *conn) limitWrite() {

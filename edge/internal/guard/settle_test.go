@@ -44,8 +44,6 @@ func (*told) writeNow(head, body []byte) (int, error) { return len(head) + len(b
 
 func (*told) blocks() bool { return false }
 
-func (*told) gone() bool { return false }
-
 // deadlines remembers them.
 type deadlines struct {
 	nobody
@@ -74,5 +72,36 @@ func TestReadsOnce(t *testing.T) {
 	}
 	if got, want := fmt.Sprint(set), fmt.Sprint([]time.Duration{10 * time.Second, time.Minute, settleTime, time.Minute}); got != want {
 		t.Errorf("deadlines %s, want %s", got, want)
+	}
+}
+
+// starved is a socket of a process that comes to run only when all deadlines are over.
+type starved struct {
+	told
+	missed int // attempts to wait that end before anything was tried
+}
+
+func (s *starved) each(turn func() (bool, error)) error {
+	if s.missed > 0 {
+		s.missed--
+		return os.ErrDeadlineExceeded
+	}
+	return s.told.each(turn)
+}
+
+// What has come before a deadline is answered although the deadline is seen first; silence ends the connection.
+func TestDeadlineSeenFirst(t *testing.T) {
+	const request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+	for _, steps := range [][]string{{request, "-", "-"}, {request, "-", request, "-", "-"}, {"-"}} {
+		answered, want := 0, len(steps)/2
+		s := New(Options{Handler: func(*fasthttp.RequestCtx) { answered++ }})
+		c := newConn(s, nobody{})
+		script := &starved{told{steps: steps}, 1}
+		c.socket = script
+		s.enter(c)
+		c.serve()
+		if answered != want || script.tries != len(steps) || s.Conns() != 0 {
+			t.Errorf("%q: %d answers after %d attempts to read, want %d", steps, answered, script.tries, want)
+		}
 	}
 }
