@@ -34,7 +34,7 @@ type tuning struct {
 
 var tunings = map[transform.Format]tuning{
 	transform.JPEG: {80, 0.75, 0, jpegStep, 0.15, 0.86, 0, false},
-	transform.WebP: {86, 1.1, 0.08, webpStep, -0.08, 0.76, 0.34, true},
+	transform.WebP: {86, 1.1, 0.08, webpStep, -0.03, 0.76, 0.34, true},
 	transform.AVIF: {72, 0.6, 0.14, avifStep, -0.03, 0.93, 0.37, false},
 }
 
@@ -129,8 +129,9 @@ func (r *render) correctQuality(s sample, how tuning, want float64) error {
 				slope = min(max(slope, how.slope/2), 2*how.slope)
 			}
 		}
+		tried := r.spec.Quality
 		r.spec.Quality = how.at(step + (want-lost)/slope)
-		if want-lost < littleLess && lost-want < littleMore {
+		if r.spec.Quality == tried || want-lost < littleLess && lost-want < littleMore {
 			return nil
 		}
 		before, lostBefore = step, lost
@@ -145,7 +146,7 @@ const mostTrials = 3
 // encoders may lose three times as fast as they usually do.
 const (
 	littleLess = 0.25
-	littleMore = 0.45
+	littleMore = 0.3
 )
 
 // likely is the quality at which the loss should be the wanted one. The unknown is the loss that a typical photograph
