@@ -36,10 +36,25 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Policy.Deadline)
 	defer cancel()
-	if err := e.answer(ctx, r); err != nil {
+	ctx, leave := context.WithCancelCause(ctx)
+	if conn, ok := r.c.Conn().(leaver); ok {
+		defer conn.WhenGone(func() { leave(errGone) })()
+	}
+	err := e.answer(ctx, r)
+	if err != nil && context.Cause(ctx) == errGone {
+		err = errGone
+	}
+	if err != nil {
 		r.fail(err)
 	}
 }
+
+// leaver is a connection that can tell that its client has gone, until stop is called.
+type leaver interface {
+	WhenGone(leave func()) (stop func())
+}
+
+var errGone = &Error{Kind: Gone, Message: "the client has gone"}
 
 // answer reads the request, looks for the picture, admits the client, settles what it gets, finds that and delivers it.
 func (e *Edge) answer(ctx context.Context, r *answer) error {

@@ -154,6 +154,7 @@ var statusOf = [...]int{
 	Unavailable: fasthttp.StatusServiceUnavailable,
 	Timeout:     fasthttp.StatusGatewayTimeout,
 	Limited:     fasthttp.StatusTooManyRequests,
+	Gone:        499, // nobody reads it; logs and figures take it from nginx
 }
 
 // fail answers with an error.

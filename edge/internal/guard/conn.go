@@ -17,6 +17,7 @@ import (
 // conn is one connection. All but state belongs to the goroutine that serves it.
 type conn struct {
 	network net.Conn
+	client  client // what handlers see of it
 	socket  socket
 	server  *Server
 	site    netip.Addr
@@ -51,6 +52,7 @@ const (
 
 func newConn(s *Server, network net.Conn) *conn {
 	c := &conn{network: network, server: s, site: s.opt.Site(network.RemoteAddr())}
+	c.client = client{network, c}
 	c.socket = socketOf(network)
 	return c
 }
@@ -209,7 +211,7 @@ func (c *conn) refuse(why *Refusal) {
 func (c *conn) context() *fasthttp.RequestCtx {
 	if c.ctx == nil {
 		c.ctx = contexts.Get().(*fasthttp.RequestCtx)
-		c.ctx.Init2(c.network, nil, false)
+		c.ctx.Init2(&c.client, nil, false)
 	}
 	return c.ctx
 }

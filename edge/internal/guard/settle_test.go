@@ -44,6 +44,8 @@ func (*told) writeNow(head, body []byte) (int, error) { return len(head) + len(b
 
 func (*told) blocks() bool { return false }
 
+func (*told) gone() bool { return false }
+
 // deadlines remembers them.
 type deadlines struct {
 	nobody
