@@ -180,3 +180,41 @@ func TestTuning(t *testing.T) {
 			slopes[0], slopes[len(slopes)-1], slopes[len(slopes)/2])
 	}
 }
+
+// TestForesight prints what tuning's bias and share are made of: the straight line from the loss that is foreseen to that
+// of the encoder, both against a typical photograph, and what the line leaves of the spread.
+func TestForesight(t *testing.T) {
+	if *photographs == "" {
+		t.Skip("measures; needs -photos")
+	}
+	for _, format := range autoFormats {
+		for _, name := range []string{"low", "eco", "good", "best"} {
+			target := scores[specOf(t, "q_auto:"+name).Quality]
+			typical := math.Log(1 - target)
+			var foreseen, real []float64
+			for _, s := range photos(t) {
+				whole, size := plainOf(t, s, "w_1200")
+				blocks := transformed(pixels{data: whole, Size: size, bands: 1})
+				foreseen = append(foreseen, math.Log(1-blocks.foreseen(tunings[transform.JPEG].first(target)))-typical)
+				score, _, _ := tried(t, s, fmt.Sprintf("f_%s,q_%d,w_1200", format, tunings[format].first(target)), whole, size)
+				real = append(real, math.Log(1-score)-typical)
+			}
+			bias, share, left, spread := line(foreseen, real)
+			t.Logf("%s %s: bias %.2f, share %.2f; spread %.2f, of which %.2f is left", format, name, bias, share, spread, left)
+		}
+	}
+}
+
+// line fits y = a + b x by least squares, and gives the deviations of y from it and from its own mean.
+func line(x, y []float64) (a, b, left, spread float64) {
+	var sx, sy, sxx, sxy, syy float64
+	n := float64(len(x))
+	for i := range x {
+		sx, sy, sxx, sxy, syy = sx+x[i], sy+y[i], sxx+x[i]*x[i], sxy+x[i]*y[i], syy+y[i]*y[i]
+	}
+	b = (n*sxy - sx*sy) / (n*sxx - sx*sx)
+	a = (sy - b*sx) / n
+	spread = math.Sqrt(max(0, syy/n-sy*sy/n/n))
+	left = math.Sqrt(max(0, (syy-a*sy-b*sxy)/n))
+	return a, b, left, spread
+}
