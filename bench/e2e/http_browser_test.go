@@ -38,6 +38,9 @@ try {
 	result.private = await answers(200, () => twice(PRIVATE))
 	result.forbidden = await answers(403, () => twice('/v1/image/secret'))
 	result.part = await load(VERSIONED, {headers: {Range: 'bytes=0-9'}, cache: 'no-store'})
+	result.asked = await answers(206, async () => { // what is kept whole is cut up without a question
+		result.cut = await load(VERSIONED, {headers: {Range: 'bytes=5-24'}})
+	})
 	await load('/v1/image/w_31/photo')
 	await pause(2500)
 	result.changed = await answers(304, async () => { result.revalidated = await load('/v1/image/w_31/photo') })
@@ -121,7 +124,8 @@ func TestBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, want := range map[string]string{
-		"versioned": "1", "private": "1", "forbidden": "2", "part": "map[size:10 status:206]", "changed": "1", "pixels": "4",
+		"versioned": "1", "private": "1", "forbidden": "2", "part": "map[size:10 status:206]",
+		"asked": "0", "cut": "map[size:20 status:206]", "changed": "1", "pixels": "4",
 		"plain": "33", "timing": "true", "failed": "<nil>",
 	} {
 		if fmt.Sprint(result[what]) != want {
