@@ -77,15 +77,10 @@ func (n *node) run(ctx context.Context) error {
 func (n *node) awaitKeys(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keysWait)
 	defer cancel()
-	for n.catalog.Keys() == nil && ctx.Err() == nil {
-		time.Sleep(keysLook)
-	}
+	n.catalog.AwaitKeys(ctx)
 }
 
-const (
-	keysWait = 2 * time.Second
-	keysLook = 5 * time.Millisecond
-)
+const keysWait = 2 * time.Second
 
 // drain leaves the ring before it stops listening: others must not send work that nobody will do. In the delay before
 // that, load balancers can see that this node is not ready any more.

@@ -43,9 +43,10 @@ type Catalog struct {
 	origin  Origin
 	lookups singleflight.Group
 	keys    atomic.Pointer[signing.Keyring]
-	heard   atomic.Int64 // when the feed last vouched for everything, Unix nanoseconds; 0 never
-	asked   atomic.Int64 // manifest look-ups at the origin
-	gone    graves
+	keyed   chan struct{} // closed when the first keys are known
+	heard   atomic.Int64  // when the feed last vouched for everything, Unix nanoseconds; 0 never
+	asked   atomic.Int64  // manifest look-ups at the origin
+	gone    tombstones    // written with mu held, read without
 	drop    func(digest string)
 
 	mu      sync.Mutex // guards what follows; never held across I/O
@@ -87,8 +88,8 @@ func New(origin Origin, opt Options) *Catalog {
 	if err != nil {
 		panic(err) // only for sizes that are not positive
 	}
-	c := &Catalog{opt: opt, origin: origin, entries: entries, limits: newLimits(), applied: fromNow, gone: newGraves(),
-		drop: func(string) {}}
+	c := &Catalog{opt: opt, origin: origin, keyed: make(chan struct{}), entries: entries, limits: newLimits(), applied: fromNow,
+		gone: newTombstones(), drop: func(string) {}}
 	if opt.Since != (Position{}) {
 		c.epoch, c.applied = opt.Since.Epoch, opt.Since.Seq
 	}
@@ -97,6 +98,14 @@ func New(origin Origin, opt Options) *Catalog {
 
 // Keys gives the current signing keys, nil before the first were fetched.
 func (c *Catalog) Keys() *signing.Keyring { return c.keys.Load() }
+
+// AwaitKeys waits until there are signing keys, or ctx ends.
+func (c *Catalog) AwaitKeys(ctx context.Context) {
+	select {
+	case <-c.keyed:
+	case <-ctx.Done():
+	}
+}
 
 // Lookups counts the manifests asked of the origin.
 func (c *Catalog) Lookups() int64 { return c.asked.Load() }
@@ -189,7 +198,6 @@ func (c *Catalog) lookUp(ctx context.Context, name wire.Name) (entry, error) {
 		}
 		e := entry{seq: seq}
 		if m != nil {
-			c.gone.revive(m.Source.Digest, seq)
 			e.known = &edge.Known{Manifest: *m, Meter: c.opt.Meter(m.Account), Asked: asked}
 		}
 		if kept, ok := c.keep(name, e, purges); ok {
@@ -220,6 +228,7 @@ func (c *Catalog) keep(name wire.Name, e entry, purges uint64) (entry, bool) {
 	before.outdate()
 	c.entries.Add(name, e)
 	if e.known != nil {
+		c.gone.remove(e.known.Source.Digest, e.seq)
 		c.limits.note(e.known.Account)
 	}
 	return e, true

@@ -199,7 +199,7 @@ func TestRemembersUntilItChanges(t *testing.T) {
 				t.Errorf("step %d: asked the origin %d times", i, n)
 			}
 		}
-		if c.Keys() == nil {
+		if c.AwaitKeys(t.Context()); c.Keys() == nil {
 			t.Error("no keys")
 		}
 	})

@@ -72,7 +72,9 @@ func (c *Catalog) fetchKeys(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("origin's signing keys: %w", err)
 	}
-	c.keys.Store(keys)
+	if c.keys.Swap(keys) == nil {
+		close(c.keyed)
+	}
 	return nil
 }
 
@@ -89,7 +91,7 @@ func (c *Catalog) apply(change wire.Change) {
 		case wire.NamespaceProfile:
 			c.limits.change(change.Name.Name)
 		case wire.NamespaceBlob:
-			c.bury(change.Name.Name, change.Seq)
+			c.dropLocked(change.Name.Name, change.Seq)
 		}
 		c.applied = change.Seq
 		return

@@ -14,39 +14,42 @@ const (
 	goneMost = 1 << 16
 )
 
-type graves struct{ lru *lru.Cache[string, grave] }
+// tombstones remember by digest which blobs are gone.
+type tombstones struct {
+	lru *lru.Cache[string, tombstone]
+}
 
-type grave struct {
-	seq   uint64
+type tombstone struct {
+	seq   uint64 // of the change that said so
 	until time.Time
 }
 
-func newGraves() graves {
-	cache, err := lru.New[string, grave](goneMost)
+func newTombstones() tombstones {
+	cache, err := lru.New[string, tombstone](goneMost)
 	if err != nil {
 		panic(err) // only for sizes that are not positive
 	}
-	return graves{cache}
+	return tombstones{cache}
 }
 
-func (g graves) add(digest string, seq uint64, now time.Time) {
-	g.lru.Add(digest, grave{seq, now.Add(goneFor)})
+func (t tombstones) add(digest string, seq uint64, now time.Time) {
+	t.lru.Add(digest, tombstone{seq, now.Add(goneFor)})
 }
 
-// revive notes that at the change number an asset referred to the blob.
-func (g graves) revive(digest string, seq uint64) {
-	if found, ok := g.lru.Peek(digest); ok && found.seq <= seq {
-		g.lru.Remove(digest)
+// remove is for a blob that an asset referred to at the change number; an older reading means nothing.
+func (t tombstones) remove(digest string, seq uint64) {
+	if found, ok := t.lru.Peek(digest); ok && found.seq <= seq {
+		t.lru.Remove(digest)
 	}
 }
 
-func (g graves) has(digest string, now time.Time) bool {
-	found, ok := g.lru.Peek(digest)
+func (t tombstones) has(digest string, now time.Time) bool {
+	found, ok := t.lru.Peek(digest)
 	return ok && now.Before(found.until)
 }
 
-// bury notes that the blob is gone, and has what is kept of it dropped; c.mu is held.
-func (c *Catalog) bury(digest string, seq uint64) {
+// dropLocked notes that the blob is gone, and has what is kept of it dropped.
+func (c *Catalog) dropLocked(digest string, seq uint64) {
 	c.gone.add(digest, seq, c.opt.Now())
 	c.drop(digest)
 }
