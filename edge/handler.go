@@ -37,6 +37,7 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 	ctx, cancel := context.WithTimeout(ctx, e.Policy.Deadline)
 	defer cancel()
 	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
 	if conn, ok := r.c.Conn().(leaver); ok {
 		defer conn.WhenGone(func() { leave(errGone) })()
 	}
