@@ -68,9 +68,10 @@ func TestExplainQuick(t *testing.T) {
 	w, _ := refining(t)
 	w.edge.Policy.ClientHints = true
 	const target = "/v1/image/f_auto,w_4/photo?v=3"
-	for _, here := range []string{"not yet", "in memory"} {
-		got := text(w.edge.Explain(t.Context(), target, "image/webp"))
-		answer := w.get(target, "Accept", "image/webp").Header
+	explain := func() string { return text(w.edge.Explain(t.Context(), target, "image/webp")) }
+	before := explain()
+	answer := w.get(target, "Accept", "image/webp").Header
+	for here, got := range map[string]string{"not yet": before, "in memory": explain()} {
 		for _, line := range []string{"here: " + here, "later: encoded once more, with patience, when it is asked for again",
 			"cache-control: " + answer.Get("Cache-Control"), "vary: " + answer.Get("Vary")} {
 			if !strings.Contains(got, line+"\n") {

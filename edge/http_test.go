@@ -2,10 +2,12 @@ package edge_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,6 +204,13 @@ func TestPreconditions(t *testing.T) {
 func TestDatedParts(t *testing.T) {
 	w := newWorld(t)
 	w.remake(edge.Policy{Refine: true})
+	var refines atomic.Int64
+	w.render = func(_ context.Context, job edge.Job) ([]byte, error) {
+		if job.Best {
+			refines.Add(1)
+		}
+		return []byte("rendered " + job.Spec.String()), nil
+	}
 	m := w.add("photo", picture, nil)
 	date := time.Unix(m.UpdatedAt, 0).UTC().Format(http.TimeFormat)
 	for target, status := range map[string]int{"/v1/image/photo": 206, "/v1/image/w_4,f_png/photo": 206,
@@ -216,6 +225,7 @@ func TestDatedParts(t *testing.T) {
 			}
 		}
 	}
+	w.eventually(func() bool { return refines.Load() == 2 })
 }
 
 func TestVaryOnErrors(t *testing.T) {
