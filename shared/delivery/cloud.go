@@ -82,10 +82,13 @@ func parseCloudWish(text string) (wish, error) {
 	return named{name, others}, CheckPreset(name)
 }
 
-// negotiable: a preset may ask for it, and the preset may change.
+// negotiable: a preset may ask for it, and the preset may change; what the URL says itself wins.
 func negotiable(w wish) bool {
-	if whole, ok := w.(whole); ok {
-		return whole.Format == transform.FormatAuto
+	switch w := w.(type) {
+	case whole:
+		return w.Format == transform.FormatAuto
+	case named:
+		return !w.others.has("f") || w.others.get("f") == transform.FormatAuto.String()
 	}
 	return w.needsProfile()
 }

@@ -186,7 +186,7 @@ func TestSrcNegotiates(t *testing.T) {
 		}
 	}
 	for target, want := range map[string]bool{"/i/a/p": true, "/i/a/p.jpg": false, "/v1/image/f_auto/x": true,
-		"/v1/image/w_4/x": false, "/v1/image/t_x/x": true} {
+		"/v1/image/w_4/x": false, "/v1/image/t_x/x": true, "/v1/image/t_x,f_png/x": false, "/v1/image/t_x,f_auto/x": true} {
 		if req, err := Parse(target); err != nil || req.Negotiable != want {
 			t.Errorf("%s: %v, %v", target, req.Negotiable, err)
 		}
