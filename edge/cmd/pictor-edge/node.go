@@ -56,7 +56,8 @@ func (n *node) run(ctx context.Context) error {
 	}()
 	go func() { ended <- n.peers.Serve(listeners.peers) }()
 	go func() { ended <- private.Serve(listeners.ops) }()
-	n.log.Info("edge serves", "public", n.cfg.Listen, "peers", n.cfg.PeerListen, "ops", n.cfg.OpsListen)
+	n.log.Info("edge serves", "public", listeners.public.Addr().String(), "peers", listeners.peers.Addr().String(),
+		"ops", listeners.ops.Addr().String())
 	select {
 	case <-ctx.Done():
 	case err = <-ended:
