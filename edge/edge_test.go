@@ -53,6 +53,7 @@ type world struct {
 	memory  store
 	address netip.Addr                             // the client's
 	lookup  func(name string) (*edge.Known, error) // replaces the catalog, nil for names
+	whole   bool                                   // originals are here
 	stale   bool                                   // the feed is silent
 	heard   time.Time                              // since then
 }
@@ -199,6 +200,8 @@ func (w *world) Chunk(_ context.Context, src *wire.Source, i int) ([]byte, error
 	blob := w.blob(src)
 	return blob[i*wire.ChunkBytes : min(len(blob), (i+1)*wire.ChunkBytes)], nil
 }
+
+func (w *world) Has(string) bool { return w.whole }
 
 func (w *world) blob(src *wire.Source) []byte {
 	w.mu.Lock()

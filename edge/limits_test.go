@@ -85,6 +85,10 @@ func TestOnlyWorkCounts(t *testing.T) {
 	f("cleaning", "/v1/image/photo", 1)
 	w.memory.m.Clear()
 	f("disk", "/v1/image/w_5/photo", 0)
+	w.add("large", make([]byte, 3<<20), nil)
+	f("a large original", "/v1/image/large", 1)
+	w.whole = true
+	f("one that is here", "/v1/image/large", 0)
 	w.owners = []edge.Peer{{Name: "a"}}
 	w.peer = func(context.Context, edge.Peer, edge.Job) (*edge.Object, error) {
 		return edge.NewObject("image/jpeg", []byte("x")), nil

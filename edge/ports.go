@@ -165,6 +165,8 @@ type Originals interface {
 	// Chunk gives the i-th wire.ChunkBytes of the blob, fetching and checking no more than that where it can. The
 	// caller may keep the slice but not change it.
 	Chunk(ctx context.Context, src *wire.Source, i int) ([]byte, error)
+	// Has reports whether the whole blob is here, so that Chunk will most likely ask nobody.
+	Has(digest string) bool
 }
 
 // Ring places sources on nodes.

@@ -77,11 +77,13 @@ func (r *answer) deliver(job Job, got found) {
 
 // stream answers with a large untransformed picture, read as it is sent.
 func (r *answer) stream() error {
-	if err := r.charge(); err != nil { // for chunks that the origin may be asked for
-		return err
-	}
 	r.dated = true
 	src := &r.known.Source
+	if !r.edge.Originals.Has(src.Digest) { // the origin may be asked for chunks
+		if err := r.charge(); err != nil {
+			return err
+		}
+	}
 	etag := ETag(src.CleanDigest)
 	r.prepare(src.Picture().Format.MediaType(), etag)
 	r.anew(TierSource)

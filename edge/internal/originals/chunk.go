@@ -32,6 +32,9 @@ func (s *Store) OwnerChunk(ctx context.Context, src *wire.Source, i int) ([]byte
 	return s.chunk(ctx, src, i, &s.own, s.asOwner)
 }
 
+// Has implements edge.Originals.
+func (s *Store) Has(digest string) bool { return s.shelf.Has(digest) }
+
 type chunkSource func(context.Context, *wire.Source, int) ([]byte, error)
 
 func (s *Store) chunk(ctx context.Context, src *wire.Source, i int, group *edge.Flights[chunkKey, []byte],

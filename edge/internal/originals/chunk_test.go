@@ -33,6 +33,23 @@ func TestChunkComesFromTheOwner(t *testing.T) {
 	}
 }
 
+// An original is here from when it was fetched whole until it goes.
+func TestHas(t *testing.T) {
+	src, data := blob(1, 2*wire.ChunkBytes)
+	s := open(t, originals.Options{Origin: newOrigin(data)})
+	expect := func(want bool, when string) {
+		t.Helper()
+		if s.Has(src.Digest) != want {
+			t.Errorf("%s: %v", when, !want)
+		}
+	}
+	expect(false, "before")
+	wantChunk(t, s.OwnerChunk, src, 1, data)
+	expect(true, "when a part was wanted by one who believes this node to be the owner")
+	s.Drop(src.Digest)
+	expect(false, "when it was dropped")
+}
+
 func TestSourcesOfAChunkInOrder(t *testing.T) {
 	src, data := blob(1, 2*wire.ChunkBytes)
 	good := func(_ *wire.Source, i int) ([]byte, error) { return chunkOf(data, i), nil }
