@@ -152,9 +152,12 @@ func (s *Store) checked(digest string) *os.File {
 // Drop removes a blob from the folder. In memory it stays for a moment.
 func (s *Store) Drop(digest string) { s.shelf.Drop(digest) }
 
-// ensure leaves a checked file on the shelf, or in memory.
+// ensure leaves a checked file on the shelf, or in memory. The flight before may have done so.
 func (s *Store) ensure(ctx context.Context, src *wire.Source) error {
 	f, entry := s.shelf.Open(src.Digest)
+	if f == nil && s.spare.has(src.Digest) {
+		return nil
+	}
 	if f == nil {
 		return s.fetch(ctx, src)
 	}

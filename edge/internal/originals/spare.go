@@ -56,6 +56,12 @@ func (s *spare) open(digest string) *os.File {
 	return opened
 }
 
+func (s *spare) has(digest string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.files.Contains(digest)
+}
+
 // room gives an empty file for so many bytes, which count from now on. End it with take or giveBack.
 func (s *spare) room(bytes int64) (*memoryFile, error) {
 	s.mu.Lock()
