@@ -227,7 +227,8 @@ func (s *store) write(writes []*write) error {
 	}
 	batch := s.db.NewBatch()
 	defer batch.Close()
-	bytes, puts, newest := int64(0), int64(0), s.generations.newest()
+	bytes, newest := int64(0), s.generations.newest()
+	moved := make([]place, 0, len(writes))
 	for _, w := range writes {
 		if w.obj == nil {
 			if err := batch.Delete(dataKey(w.from, w.key), nil); err != nil {
@@ -235,8 +236,9 @@ func (s *store) write(writes []*write) error {
 			}
 			continue
 		}
-		bytes += put(batch, dataKey(newest.id, w.key), w)
-		puts++
+		key := dataKey(newest.id, w.key)
+		bytes += put(batch, key, w)
+		moved = append(moved, s.places.of(key))
 	}
 	newest.bytes += bytes
 	s.size.Add(bytes)
@@ -246,12 +248,10 @@ func (s *store) write(writes []*write) error {
 	if err := batch.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("write entries: %w", err)
 	}
-	for _, w := range writes {
-		if w.obj != nil {
-			s.places.of(dataKey(0, w.key)).moved(newest.id)
-		}
+	for _, p := range moved {
+		p.moved(newest.id)
 	}
-	s.counters.written.Add(puts)
+	s.counters.written.Add(int64(len(moved)))
 	if s.unflushed += bytes; s.unflushed >= s.segment {
 		return s.flush()
 	}
