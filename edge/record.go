@@ -38,8 +38,12 @@ func (r *answer) countRefusal() {
 	}
 }
 
-// logged: everything but hits, and one hit in so many.
+// logged: everything but hits, and one hit in so many. Connections that are turned away are only counted: a flood of them
+// must not become one of lines.
 func (r *answer) logged() bool {
+	if r.unread && KindOf(r.err) != Invalid {
+		return false
+	}
 	if r.tier != TierMemory && r.tier != TierDisk || r.err != nil {
 		return true
 	}
