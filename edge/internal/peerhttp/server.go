@@ -12,11 +12,11 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/shared/silent"
 	"github.com/pictor/pictor/shared/wire"
 )
 
@@ -53,8 +53,7 @@ type Server struct {
 	ioTimeout  time.Duration
 
 	draining atomic.Bool
-	stopping atomic.Bool
-	silent   sync.Map // net.Conn that no request has come over yet: Shutdown of net/http would wait 5 s for each
+	silent   silent.Conns
 	running  atomic.Int64
 	served   atomic.Int64
 	refused  atomic.Int64
@@ -94,7 +93,7 @@ func NewServer(work Work, o ServerOptions) *Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		ConnState:         s.note,
+		ConnState:         s.silent.Note,
 	}
 	return s
 }
@@ -107,30 +106,13 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// note keeps account of silent connections. One that comes while they are being closed sees to itself: it is in the map
-// before it looks, as Shutdown says what it does before it looks into the map.
-func (s *Server) note(conn net.Conn, state http.ConnState) {
-	if state != http.StateNew {
-		s.silent.Delete(conn)
-		return
-	}
-	s.silent.Store(conn, nil)
-	if s.stopping.Load() {
-		_ = conn.Close()
-	}
-}
-
 // Drain refuses what comes from now on, so that peers turn elsewhere; what is running goes on.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Shutdown stops listening and waits for what is running, or for the end of ctx, when it cuts connections.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
-	s.stopping.Store(true)
-	s.silent.Range(func(conn, _ any) bool {
-		_ = conn.(net.Conn).Close() // a peer that finds it closed does the work itself
-		return true
-	})
+	s.silent.Close() // a peer that finds its connection closed does the work itself
 	if err := s.http.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("stop serving peers: %w", err), s.http.Close())
 	}

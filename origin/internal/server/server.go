@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/pictor/pictor/origin/internal/api/kit"
 	"github.com/pictor/pictor/origin/internal/edgeapi"
 	"github.com/pictor/pictor/shared/cluster"
+	"github.com/pictor/pictor/shared/silent"
 )
 
 // Config is what a Server is made of.
@@ -126,8 +126,7 @@ type listener struct {
 	net.Listener
 	server *http.Server
 
-	silent   sync.Map // net.Conn that nothing has come from yet; Shutdown would wait 5 s for each
-	draining atomic.Bool
+	silent silent.Conns
 }
 
 func listen(knob, address string, handler http.Handler, log *slog.Logger) (*listener, error) {
@@ -143,24 +142,11 @@ func listen(knob, address string, handler http.Handler, log *slog.Logger) (*list
 		MaxHeaderBytes:               32 << 10,
 		DisableGeneralOptionsHandler: true, // or «OPTIONS *» would go without the hardening headers
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		ConnState:                    l.note,
+		ConnState:                    l.silent.Note,
 		Protocols:                    new(http.Protocols),
 	}
 	l.server.Protocols.SetHTTP1(true) // HTTP/2 would put all blobs an edge fetches under one flow-control window
 	return l, nil
-}
-
-// note keeps account of silent connections. One that comes while they are being closed sees to itself: it is in the
-// map before it looks, as drain says what it does before it looks into the map.
-func (l *listener) note(conn net.Conn, state http.ConnState) {
-	if state != http.StateNew {
-		l.silent.Delete(conn)
-		return
-	}
-	l.silent.Store(conn, nil)
-	if l.draining.Load() {
-		_ = conn.Close()
-	}
 }
 
 func (l *listener) serve() error {
@@ -178,11 +164,7 @@ func (l *listener) serve() error {
 
 // drain waits for running requests, and cuts off those that take longer than ctx.
 func (l *listener) drain(ctx context.Context) error {
-	l.draining.Store(true)
-	l.silent.Range(func(conn, _ any) bool {
-		_ = conn.(net.Conn).Close() // a client that finds it closed has sent nothing, and connects elsewhere
-		return true
-	})
+	l.silent.Close()
 	if err := l.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
