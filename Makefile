@@ -65,6 +65,7 @@ test: build ## run all tests, with the race detector
 soak: build ## the long forms of the tests: hundreds of kills and restarts, thousands of mutants
 	@cd bench && PICTOR_SOAK=1 $(GO) test -timeout 6h -count 1 -v ./...
 	@cd edge && PICTOR_SOAK=1 $(GO) test -timeout 10m -count 1 -v -run Forged .
+	@cd edge && PICTOR_SOAK=1 $(GO) test -race -timeout 10m -count 1 -v -run "Crowd|UnderLoad" ./internal/guard
 	@cd edge && PICTOR_SOAK=1 $(GO) test -timeout 30m -count 1 -v -run "Kills|Mutants|Flat|Flood" ./internal/render
 
 .PHONY: conformance

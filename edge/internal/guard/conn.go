@@ -195,7 +195,7 @@ func (c *conn) answer() (again bool) {
 	err := c.send(ctx)
 	ctx.Request.Reset()
 	ctx.Response.Reset()
-	return err == nil && !last && c.state.CompareAndSwap(stateBusy, stateIdle) && !c.server.stopping.Load()
+	return err == nil && !last && c.state.CompareAndSwap(stateBusy, stateIdle) && !c.server.closing.Load()
 }
 
 // refuse answers what is no request.

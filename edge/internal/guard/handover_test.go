@@ -19,7 +19,8 @@ import (
 	"github.com/pictor/pictor/edge/internal/guard"
 )
 
-// Servers stop under load: whoever was let in is answered, whatever was begun arrives whole, and nothing is done twice.
+// Servers stop under load: whoever was let in is answered, and so is whoever had asked before; whatever was begun arrives
+// whole, and nothing is done twice.
 func TestShutdownUnderLoad(t *testing.T) {
 	rounds := 5
 	if os.Getenv("PICTOR_SOAK") != "" {
@@ -35,7 +36,7 @@ func stopUnderLoad(t *testing.T, r *rand.Rand) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := notes{began: map[string]int{}, got: map[string]bool{}, let: map[string]bool{}}
+	n := notes{began: map[string]int{}, got: map[string]bool{}, lost: map[string]time.Time{}, let: map[string]bool{}}
 	body := make([]byte, 200_000)
 	g := guard.New(guard.Options{Refuse: edge.ServeRefusal, Handler: func(c *fasthttp.RequestCtx) {
 		name := string(c.Request.Header.RequestURI())
@@ -61,6 +62,7 @@ func stopUnderLoad(t *testing.T, r *rand.Rand) {
 		})
 	}
 	time.Sleep(20*time.Millisecond + time.Duration(r.IntN(60))*time.Millisecond)
+	stopped := time.Now()
 	if err := errors.Join(g.Shutdown(t.Context()), <-ended); err != nil {
 		t.Error(err)
 	}
@@ -71,6 +73,11 @@ func stopUnderLoad(t *testing.T, r *rand.Rand) {
 			t.Errorf("%s was begun %d times, answered: %v", name, times, n.got[name])
 		}
 	}
+	for name, asked := range n.lost {
+		if asked.Before(stopped) {
+			t.Errorf("%s was asked for %s before the end, and not answered", name, stopped.Sub(asked))
+		}
+	}
 	if len(n.let) > 0 {
 		t.Errorf("%d connections were let in and got no answer", len(n.let))
 	}
@@ -79,9 +86,10 @@ func stopUnderLoad(t *testing.T, r *rand.Rand) {
 // notes are what servers and clients saw.
 type notes struct {
 	mu    sync.Mutex
-	began map[string]int  // handled requests
-	got   map[string]bool // answers that arrived whole
-	let   map[string]bool // clients that were let in and have no answer yet, by address
+	began map[string]int       // handled requests
+	got   map[string]bool      // answers that arrived whole
+	lost  map[string]time.Time // when it was asked for what was not answered, on connections that had answers before
+	let   map[string]bool      // clients that were let in and have no answer yet, by address
 }
 
 func (n *notes) begin(name string) {
@@ -97,6 +105,12 @@ func (n *notes) answered(name, client string) {
 	delete(n.let, client)
 }
 
+func (n *notes) lose(name string, asked time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lost[name] = asked
+}
+
 // ask asks over a new connection until that ends, up to a few times.
 func (n *notes) ask(t *testing.T, address, name string, r *rand.Rand) {
 	c, err := net.Dial("tcp", address)
@@ -110,7 +124,11 @@ func (n *notes) ask(t *testing.T, address, name string, r *rand.Rand) {
 		time.Sleep(time.Duration(r.IntN(3)) * time.Millisecond)
 		name := fmt.Sprintf("%s/%d", name, turn)
 		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", name)
+		asked := time.Now()
 		resp, err := http.ReadResponse(in, nil)
+		if err != nil && turn > 0 {
+			n.lose(name, asked)
+		}
 		if err != nil {
 			return
 		}

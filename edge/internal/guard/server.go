@@ -17,8 +17,9 @@ import (
 // Server answers what comes over the connections of listeners. Make it with New.
 type Server struct {
 	opt      Options
-	stopping atomic.Bool
-	readers  sync.Pool // of *bufio.Reader
+	stopping atomic.Bool // every answer is the last of its connection
+	closing  atomic.Bool // and no connection waits for another request
+	readers  sync.Pool   // of *bufio.Reader
 	watch    watch
 
 	mu        sync.Mutex // guards what follows; never held across I/O
@@ -154,21 +155,28 @@ func (s *Server) Conns() int {
 }
 
 // firstWait is how long a stopping server waits for the first request of a connection: it was made, and so will the
-// request be, most likely. A client asks again by itself only where a connection has answered before.
-const firstWait = time.Second
+// request be, most likely. A client asks again by itself only where a connection has answered before. nextWait is for the
+// next request: clients that are busy hear with its answer that it was the last, instead of losing what is on its way.
+const (
+	firstWait = time.Second
+	nextWait  = 100 * time.Millisecond
+)
 
 // Shutdown stops listening, closes connections that ask for nothing, and waits for the answers that are being made. When
 // ctx ends before that, the rest is cut off, and the error is that of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopping.Store(true)
 	s.stop()
-	s.closeAll(stateIdle)
-	first := time.NewTimer(firstWait)
+	first, next := time.NewTimer(firstWait), time.NewTimer(nextWait)
 	defer first.Stop()
+	defer next.Stop()
 	for {
 		select {
 		case <-s.empty:
 			return nil
+		case <-next.C:
+			s.closing.Store(true)
+			s.closeAll(stateIdle)
 		case <-first.C:
 			s.closeAll(stateNew)
 		case <-ctx.Done():
