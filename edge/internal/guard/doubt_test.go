@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -74,23 +75,22 @@ func TestCutOffLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "connections", s.guard.Conns, 0)
-	_, port, _ := strings.Cut(c.LocalAddr().String(), ":")
-	if line := socketTo(t, port); line != "" {
+	if line := socketBetween(t, c.RemoteAddr(), c.LocalAddr()); line != "" {
 		t.Errorf("the system still has %s", line)
 	}
 }
 
-// socketTo finds the server's socket by the client's port.
-func socketTo(t *testing.T, port string) string {
+// socketBetween finds a socket in the system's table by the ports of its two ends.
+func socketBetween(t *testing.T, here, there net.Addr) string {
 	t.Helper()
 	table, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var n int
-	fmt.Sscan(port, &n)
+	port := func(a net.Addr) string { return fmt.Sprintf(":%04X", a.(*net.TCPAddr).Port) }
 	for line := range strings.Lines(string(table)) {
-		if f := strings.Fields(line); len(f) > 4 && strings.HasSuffix(f[2], fmt.Sprintf(":%04X", n)) {
+		f := strings.Fields(line)
+		if len(f) > 4 && strings.HasSuffix(f[1], port(here)) && strings.HasSuffix(f[2], port(there)) {
 			return strings.Join(f[1:5], " ")
 		}
 	}
