@@ -55,14 +55,28 @@ func (s Spec) Layout(src Source) (Layout, error) {
 		return Layout{}, &Error{Message: fmt.Sprintf("there is no frame %d of %d", s.Page, max(1, src.Frames))}
 	}
 	s.place(&l, 1)
+	most := s.framePixels(src)
 	if s.Width == 0 && s.Height == 0 {
-		s.shrink(&l)
+		s.shrink(&l, most)
 	}
-	if l.Out.exceeds() {
+	switch {
+	case l.Out.exceeds(MaxPixels):
 		return Layout{}, &Error{Message: fmt.Sprintf("output of %d×%d px exceeds %d px a side or %d megapixels",
 			l.Out.Width, l.Out.Height, MaxSide, MaxPixels/1_000_000)}
+	case l.Out.exceeds(most):
+		return Layout{}, &Error{Message: fmt.Sprintf("output of %d frames of %d×%d px exceeds %d megapixels",
+			src.Frames, l.Out.Width, l.Out.Height, MaxAnimation/1_000_000)}
 	}
 	return l, nil
+}
+
+// framePixels is how many pixels a frame may have: those of an animation share one budget, else hundreds of tiny ones,
+// asked for at the largest size, would keep a worker busy until its deadline.
+func (s Spec) framePixels(src Source) int {
+	if !s.Animated(src) {
+		return MaxPixels
+	}
+	return min(MaxPixels, MaxAnimation/src.Frames)
 }
 
 // OverlayLayout is where on the canvas the overlay lies, and how large: as it is, or as much smaller as it takes to fit
@@ -237,20 +251,21 @@ func (from Size) cutFor(box Size, g Gravity) Rect {
 	return Rect{g.place(cut, from), cut}
 }
 
-// shrink scales everything down until the rotated canvas is within the limits.
-func (s Spec) shrink(l *Layout) {
-	if !l.Out.exceeds() {
+// shrink scales everything down until the rotated canvas is within the limits, of which most are the pixels, or nothing
+// is left to scale: padding stays as it was asked for.
+func (s Spec) shrink(l *Layout, most int) {
+	if !l.Out.exceeds(most) {
 		return
 	}
-	area := math.Sqrt(MaxPixels / (float64(l.Out.Width) * float64(l.Out.Height)))
+	area := math.Sqrt(float64(most) / (float64(l.Out.Width) * float64(l.Out.Height)))
 	scale := min(area, min(Size{MaxSide, MaxSide}.ratios(l.Out))) * float64(l.Scaled.Width) / float64(l.Cut.Width)
-	for ; l.Out.exceeds(); scale *= 0.999 { // rounding may leave it a pixel too large
+	for ; l.Out.exceeds(most) && l.Scaled != (Size{1, 1}); scale *= 0.999 { // rounding may leave it a pixel too large
 		s.place(l, scale)
 	}
 }
 
-func (s Size) exceeds() bool {
-	return s.Width > MaxSide || s.Height > MaxSide || s.Width*s.Height > MaxPixels
+func (s Size) exceeds(pixels int) bool {
+	return s.Width > MaxSide || s.Height > MaxSide || s.Width*s.Height > pixels
 }
 
 // rotated is the bounding box of the size turned by hundredths of a degree.

@@ -94,6 +94,27 @@ func TestLayoutRefuses(t *testing.T) {
 	}
 }
 
+// The frames of an animation share one budget: what was asked for and exceeds it is refused, what was not is scaled down.
+func TestLayoutBoundsAnimations(t *testing.T) {
+	long := Source{Format: GIF, Width: 300, Height: 300, Frames: 400}
+	for _, text := range []string{"w_4000,c_inside", "w_4000,h_1000,c_fill,f_webp", "w_2000,h_2000,c_scale", "w_300,pad_400", "pad_1000"} {
+		if l, err := settled(t, text, long).Layout(long); err == nil {
+			t.Errorf("%s: got %+v, want an error", text, l)
+		}
+	}
+	for _, text := range []string{"w_1000,c_inside", "w_4000,c_inside,an_0", "w_4000,c_inside,pg_7", "w_4000,c_inside,f_avif"} {
+		if _, err := settled(t, text, long).Layout(long); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, text := range []string{"pad_400", "ar_1:9,c_contain", "ar_1:9,c_contain,r_30"} {
+		l, err := settled(t, text, long).Layout(long)
+		if err != nil || long.Frames*l.Out.Width*l.Out.Height > MaxAnimation {
+			t.Errorf("%s: got %v, %v, want it scaled down", text, l.Out, err)
+		}
+	}
+}
+
 // Gravity decides where the box lies, in the picture as it is seen.
 func TestLayoutPlaces(t *testing.T) {
 	src := Source{Format: JPEG, Width: 1000, Height: 400, Frames: 1}
@@ -223,7 +244,7 @@ func TestLayoutKeepsItsPromises(t *testing.T) {
 			}
 			continue
 		}
-		if l.Out.exceeds() || l.Out.Width < 1 || l.Out.Height < 1 {
+		if l.Out.exceeds(MaxPixels) || l.Out.Width < 1 || l.Out.Height < 1 {
 			t.Fatalf("%v of %+v: %+v is beyond the limits", spec, src, l)
 		}
 		if !l.Cropped.in(l.Scaled) || !l.Cut.in(l.Whole) || l.Canvas.within(l.Cropped.Size) != l.Cropped.Size {

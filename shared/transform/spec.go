@@ -11,6 +11,10 @@ const (
 	MaxSigma  = 25         // blur
 	MaxDPR    = 3
 
+	// MaxAnimation bounds width × height × frames of the output: no more than an upload may have, so that only what
+	// enlarges an animation can exceed it.
+	MaxAnimation = 400_000_000
+
 	inspected  = 100   // pixels, the longest side that is looked at for an inspection
 	maxSharpen = 10    // sigma
 	maxAdjust  = 100   // percent, up or down
