@@ -21,7 +21,6 @@ import (
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/originals"
-	"github.com/pictor/pictor/edge/internal/ring"
 	"github.com/pictor/pictor/shared/wire"
 )
 
@@ -121,13 +120,18 @@ func (peers) Object(context.Context, edge.Peer, edge.Job) (*edge.Object, edge.Ti
 	return nil, 0, errors.New("not asked here")
 }
 
+// solo is a ring in which all work is this edge's own.
+type solo struct{}
+
+func (solo) Owners(string) []edge.Peer { return nil }
+
 func open(t *testing.T, o originals.Options) *originals.Store {
 	t.Helper()
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
 	if o.Ring == nil {
-		o.Ring = ring.Solo{}
+		o.Ring = solo{}
 	}
 	o.Log = slog.New(slog.DiscardHandler)
 	if o.SpareLife == 0 {

@@ -21,12 +21,6 @@ import (
 	"github.com/pictor/pictor/edge"
 )
 
-// Solo is the edge.Ring of an edge without a cluster: all work is its own.
-type Solo struct{}
-
-// Owners implements edge.Ring.
-func (Solo) Owners(string) []edge.Peer { return nil }
-
 // Options of a Ring. Name, Listen, Peer and Secret must be given.
 type Options struct {
 	Name      string   // unique in the cluster, the same after a restart: it decides what the node owns

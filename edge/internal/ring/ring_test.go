@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,10 +15,7 @@ import (
 	"github.com/pictor/pictor/edge/internal/ring"
 )
 
-var (
-	_ edge.Ring = (*ring.Ring)(nil)
-	_ edge.Ring = ring.Solo{}
-)
+var _ edge.Ring = (*ring.Ring)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -259,11 +255,5 @@ func TestBadOptions(t *testing.T) {
 			t.Errorf("bad %s was accepted", what)
 			r.Close()
 		}
-	}
-}
-
-func TestSolo(t *testing.T) {
-	if owners := (ring.Solo{}).Owners("digest"); !slices.Equal(owners, nil) {
-		t.Fatalf("Solo gives owners %v", owners)
 	}
 }
