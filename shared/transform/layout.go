@@ -259,7 +259,8 @@ func (s Spec) shrink(l *Layout, most int) {
 	}
 	area := math.Sqrt(float64(most) / (float64(l.Out.Width) * float64(l.Out.Height)))
 	scale := min(area, min(Size{MaxSide, MaxSide}.ratios(l.Out))) * float64(l.Scaled.Width) / float64(l.Cut.Width)
-	for ; l.Out.exceeds(most) && l.Scaled != (Size{1, 1}); scale *= 0.999 { // rounding may leave it a pixel too large
+	least := Size{1 + 2*s.Pad, 1 + 2*s.Pad}
+	for ; l.Out.exceeds(most) && l.Canvas != least; scale *= 0.999 { // rounding may leave it a pixel too large
 		s.place(l, scale)
 	}
 }
