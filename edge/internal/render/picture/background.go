@@ -51,9 +51,10 @@ func (r *render) rotate(f *frame) error {
 	return r.surround(f, r.Out)
 }
 
-// flatten puts what is transparent on the background where the format knows no transparency.
+// flatten puts what is transparent on the background where the format knows no transparency. An inspection does so itself,
+// with other rounding: a hash must be the same whether it is asked for alone or with the other facts.
 func (r *render) flatten(f *frame) error {
-	if r.spec.Format.HasAlpha() || !f.HasAlpha() {
+	if r.spec.Format.HasAlpha() || r.spec.Format.Inspects() || !f.HasAlpha() {
 		return nil
 	}
 	if err := r.colour(f); err != nil {

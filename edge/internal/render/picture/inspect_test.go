@@ -84,6 +84,23 @@ func TestFactsOfAnimationsAndTransparency(t *testing.T) {
 	}
 }
 
+// What is half transparent is put on the background with the same rounding in both.
+func TestHashesStandAlone(t *testing.T) {
+	data := make([]byte, 0, 64*48*4)
+	for i := range 64 * 48 {
+		x, y := i%64, i/64
+		data = append(data, byte(4*x), byte(5*y), byte(255-4*x), byte(2*x+2*y))
+	}
+	buf, src := encoded(t, fromPixels(t, data, 64, 48, 4), transform.PNG)
+	var got facts
+	if err := json.Unmarshal([]byte(inspected(t, buf, src, "f_json")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if alone := inspected(t, buf, src, "f_blurhash"); got.BlurHash != alone {
+		t.Errorf("%s among the facts, %s alone", got.BlurHash, alone)
+	}
+}
+
 func TestHashesShowThePicture(t *testing.T) {
 	buf, src := encoded(t, quartered(t, 800, 480, 3), transform.JPEG)
 	hash := inspected(t, buf, src, "f_blurhash")
