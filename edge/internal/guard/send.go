@@ -25,7 +25,9 @@ func (c *conn) send(ctx *fasthttp.RequestCtx) error {
 	if resp.SkipBody || bodiless(resp.StatusCode()) {
 		body = nil
 	}
-	return c.writeBoth(resp.Header.Header(), body)
+	head := resp.Header.Header()
+	setDate(head, time.Now())
+	return c.writeBoth(head, body)
 }
 
 // bodiless reports whether an answer with this status ends with its head (RFC 9112, section 6.3).
@@ -48,7 +50,7 @@ func bodyOf(resp *fasthttp.Response) (body []byte, ok bool) {
 // stream writes an answer whose body is read piece by piece.
 func (c *conn) stream(resp *fasthttp.Response) error {
 	w := writers.Get().(*bufio.Writer)
-	w.Reset(c)
+	w.Reset(&datingWriter{to: c})
 	defer func() {
 		w.Reset(nil)
 		writers.Put(w)
