@@ -26,7 +26,7 @@ type Parts struct {
 	Client    func(*fasthttp.RequestCtx) netip.Addr // whose request it is
 	Observer  Observer
 	Drop      func(digest string)  // removes what is kept of a source, see forget.go; may block; nil: nothing is
-	Hurry     func(jobs []Job) int // which one to do of what a client takes, the first if there is time; nil: always that
+	Fallback  func(jobs []Job) int // which one to do of what a client takes, the first if there is time; nil: always that
 	Coloured  func(wire.Colour)    // is told what the origin wants to know, see inspect.go; nil: nobody looks
 	Tracer    Tracer               // nil for none
 	Log       *slog.Logger

@@ -19,11 +19,11 @@ const (
 	Unavailable             // a part of the system that is needed cannot be reached
 	Timeout                 // the work took longer than its deadline
 	Limited                 // the client, the account or the picture has had what it may have for now
-	Gone                    // the client has closed the connection
+	Canceled                // the client has closed the connection
 )
 
 var kindNames = [...]string{"internal", "invalid", "forbidden", "not_found", "damaged", "overloaded", "unavailable",
-	"timeout", "limited", "gone"}
+	"timeout", "limited", "canceled"}
 
 func (k Kind) String() string { return kindNames[k] }
 

@@ -39,11 +39,11 @@ func (e *Edge) serveAnew(ctx context.Context, r *answer) {
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 	if conn, ok := r.c.Conn().(leaver); ok {
-		defer conn.WhenGone(func() { leave(errGone) })()
+		defer conn.WhenGone(func() { leave(errCanceled) })()
 	}
 	err := e.answer(ctx, r)
-	if err != nil && context.Cause(ctx) == errGone {
-		err = errGone
+	if err != nil && context.Cause(ctx) == errCanceled {
+		err = errCanceled
 	}
 	if err != nil {
 		r.fail(err)
@@ -55,7 +55,7 @@ type leaver interface {
 	WhenGone(leave func()) (stop func())
 }
 
-var errGone = &Error{Kind: Gone, Message: "the client has gone"}
+var errCanceled = &Error{Kind: Canceled, Message: "the client has gone"}
 
 // answer reads the request, looks for the picture, admits the client, settles what it gets, finds that and delivers it.
 func (e *Edge) answer(ctx context.Context, r *answer) error {
@@ -227,7 +227,7 @@ func (e *Edge) fetch(ctx context.Context, key Key, job Job) (found, error) {
 	for _, peer := range owners {
 		obj, tier, err := e.askPeer(ctx, peer, job)
 		if err == nil {
-			if !obj.StandIn {
+			if !obj.Fallback {
 				obj.expire(e.Now())
 				e.Memory.Set(key, obj)
 			}
@@ -280,10 +280,10 @@ func (e *Edge) own(ctx context.Context, key Key, job Job) (found, error) {
 		e.again(key, job, obj)
 		return found{obj, TierMemory, TierMemory}, nil
 	}
-	if instead, ok := e.hurried(job); ok {
-		return e.ownInHurry(ctx, key, job, instead)
+	if fallback, ok := e.cheaper(job); ok {
+		return e.ownFallback(ctx, key, job, fallback)
 	}
-	job.Instead = nil // the work is shared with those who take nothing else
+	job.Fallbacks = nil // the work is shared with those who take nothing else
 	return e.local.Do(ctx, job.flight(), func(ctx context.Context) (found, error) { return e.fill(ctx, key, job) })
 }
 

@@ -54,7 +54,7 @@ func (j Job) flight() Key {
 	if j.Making == MakeCounted && j.Variants > 0 {
 		key += Key("#" + strconv.Itoa(j.Variants))
 	}
-	if len(j.Instead) > 0 {
+	if len(j.Fallbacks) > 0 {
 		key += "~"
 	}
 	return key

@@ -18,13 +18,13 @@ import (
 // Job is one rendering: a source and a settled Spec (concrete format, see transform.Spec.Settle). Only these two are named by
 // its Key.
 type Job struct {
-	Source   *wire.Source
-	Spec     transform.Spec
-	Overlay  *wire.Source // whose digest the Spec names; nil when it names none
-	Making   Making
-	Variants int              // how many different ones MakeCounted allows; 0: as many as the node that makes them is set to
-	Best     bool             // nobody waits: encode as well as can be, when there is nothing else to do
-	Instead  []transform.Spec // settled, in formats that the client takes as well: see hurry.go
+	Source    *wire.Source
+	Spec      transform.Spec
+	Overlay   *wire.Source // whose digest the Spec names; nil when it names none
+	Making    Making
+	Variants  int              // how many different ones MakeCounted allows; 0: as many as the node that makes them is set to
+	Best      bool             // nobody waits: encode as well as can be, when there is nothing else to do
+	Fallbacks []transform.Spec // settled, in formats that the client takes as well: see fallback.go
 }
 
 // sources are the blobs that the job needs, its Source first.
@@ -46,7 +46,7 @@ type Object struct {
 	ETag      string // quoted, a hash of Body
 	Body      []byte
 	Quick     bool // made for somebody who waited: a better one may take its place, see refine.go
-	StandIn   bool // Quick, and not of the job that was asked for but of one of its Instead: no cache keeps it for that
+	Fallback  bool // Quick, and not of the job that was asked for but of one of its Fallbacks: no cache keeps it for that
 
 	until int64       // of a Quick copy of another node's: when to ask that node again, in nanoseconds of Unix time
 	asked atomic.Bool // of a Quick one of this node's: again, after it was made

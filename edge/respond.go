@@ -64,8 +64,8 @@ func (r *answer) deliver(job Job, got found) {
 	obj := got.obj
 	r.quick, r.dated = obj.Quick, !r.negotiated && !r.edge.quick(job)
 	r.prepare(obj.MediaType, obj.ETag)
-	fresh := got.from == TierRender          // most are never asked for again, and a way takes 2.5 KB
-	if !r.hinted && !obj.StandIn && !fresh { // the next client with this target gives other hints, or finds less waiting
+	fresh := got.from == TierRender           // most are never asked for again, and a way takes 2.5 KB
+	if !r.hinted && !obj.Fallback && !fresh { // the next client with this target gives other hints, or finds less waiting
 		r.edge.remember(r, job, obj)
 	}
 	r.edge.inspect(&r.known.Manifest)
@@ -156,7 +156,7 @@ var statusOf = [...]int{
 	Unavailable: fasthttp.StatusServiceUnavailable,
 	Timeout:     fasthttp.StatusGatewayTimeout,
 	Limited:     fasthttp.StatusTooManyRequests,
-	Gone:        499, // nobody reads it; logs and figures take it from nginx
+	Canceled:    499, // nobody reads it; logs and figures take it from nginx
 }
 
 // fail answers with an error.

@@ -15,7 +15,7 @@ import (
 // edges: about half of the requests go by way of another one.
 func TestWorkForNobodyIsDropped(t *testing.T) {
 	const jobs = 40
-	s := start(t, 2, "PICTOR_EDGE_HURRY_AFTER=0")
+	s := start(t, 2, "PICTOR_EDGE_FALLBACK_AFTER=0")
 	c := signIn(t, s)
 	upload(t, c, "p.jpg", picture.JPEG(picture.Photo(2400, 1600, 1)), map[string]string{"public_id": "p"})
 	made := total(t, s, "pictor_edge_renders_total")

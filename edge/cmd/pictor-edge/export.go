@@ -62,8 +62,8 @@ func (n *node) exportRender(s *rungs.Store) {
 		figure{"rung_disk_bytes", "Bytes of rungs on disk.", func() int64 { return s.Stats().DiskBytes }},
 	)
 	n.counters(
-		figure{"render_hurried", "Renders in the format that takes least time, because too much was waiting for the best.",
-			func() int64 { return n.pool.Stats().Hurried }},
+		figure{"render_fallbacks", "Renders in the format that takes least time, because too much was waiting for the best.",
+			func() int64 { return n.pool.Stats().Fallbacks }},
 		figure{"rung_hits", "Renders that began with a rung.", func() int64 { return s.Stats().Hits }},
 		figure{"rungs", "Rungs made.", func() int64 { st := s.Stats(); return st.Held + st.Kept }},
 	)

@@ -93,7 +93,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
 	}
 	closing.add(reduced.Close)
-	pool, err := render.Open(render.Options{Workers: cfg.WorkerCount(), CPUTime: cfg.RenderTimeout, HurryAfter: cfg.HurryAfter,
+	pool, err := render.Open(render.Options{Workers: cfg.WorkerCount(), CPUTime: cfg.RenderTimeout, FallbackAfter: cfg.FallbackAfter,
 		MemoryBytes: cfg.WorkerBytes, WebPEffort: cfg.WebPEffort, Rungs: reduced, Log: log,
 		Replaced: metrics.Replaced})
 	if err != nil {
@@ -127,7 +127,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Client:    clientOf(proxies),
 		Observer:  metrics,
 		Drop:      func(digest string) { blobs.Drop(digest); reduced.Drop(digest) },
-		Hurry:     pool.Hurry,
+		Fallback:  pool.Fallback,
 		Coloured:  meter.Colour,
 		Tracer:    tracer.Edge(),
 		Log:       log,

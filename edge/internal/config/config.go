@@ -34,7 +34,7 @@ type Serve struct {
 	WorkerBytes    int64         `help:"Memory limit of one render process." default:"2147483648" env:"PICTOR_EDGE_WORKER_BYTES"`
 	RenderTimeout  time.Duration `help:"CPU time one render may take." default:"30s" env:"PICTOR_EDGE_RENDER_TIMEOUT"`
 	WebPEffort     int           `name:"webp-effort" help:"Effort of the WebP encoder while somebody waits, 1 to 6." default:"2" env:"PICTOR_EDGE_WEBP_EFFORT"`
-	HurryAfter     time.Duration `help:"Predicted wait for a render from which on f_auto gives the format that takes least time; 0 is never." default:"2s" env:"PICTOR_EDGE_HURRY_AFTER"`
+	FallbackAfter  time.Duration `help:"Predicted wait for a render from which on f_auto gives the format that takes least time; 0 is never." default:"2s" env:"PICTOR_EDGE_FALLBACK_AFTER"`
 	Refine         string        `help:"Encode once more, with patience, what is asked for again: on or off." default:"on" enum:"on,off" env:"PICTOR_EDGE_REFINE"`
 	PublicAge      time.Duration `help:"How long caches may keep an unversioned public picture that has no lifetime of its own; 0s: they must ask each time." default:"1h" env:"PICTOR_EDGE_PUBLIC_AGE"`
 	StaleFor       time.Duration `help:"How long known public pictures are served while the origin is away." default:"1h" env:"PICTOR_EDGE_STALE_FOR"`

@@ -22,7 +22,7 @@ type Server struct {
 	readers  sync.Pool   // of *bufio.Reader
 	watch    watch
 
-	mu        sync.Mutex // guards what follows; never held across I/O
+	mu        sync.Mutex // guards what follows; never held across I/O but closing
 	listeners []net.Listener
 	accepting int // of them, those that Serve still takes connections from
 	conns     map[*conn]struct{}

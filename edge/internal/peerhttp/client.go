@@ -113,7 +113,7 @@ func (c *Client) Object(ctx context.Context, peer edge.Peer, job edge.Job) (*edg
 		c.corrupt.Add(1)
 		return nil, 0, unavailable(peer, errors.New("sent a body that does not have its tag"))
 	}
-	obj.Quick, obj.StandIn = resp.Header.Get(headerQuick) != "", resp.Header.Get(headerStandIn) != ""
+	obj.Quick, obj.Fallback = resp.Header.Get(headerQuick) != "", resp.Header.Get(headerFallback) != ""
 	return obj, edge.ParseTier(resp.Header.Get(headerTier)), nil
 }
 

@@ -154,22 +154,22 @@ func TestObjectTravels(t *testing.T) {
 }
 
 // What would do instead goes there, and that it was done instead comes back.
-func TestStandInsTravel(t *testing.T) {
+func TestFallbacksTravel(t *testing.T) {
 	var got edge.Job
 	_, peer := serve(t, peerhttp.Work{Object: func(_ context.Context, job edge.Job) (*edge.Object, edge.Tier, error) {
 		got = job
 		obj := edge.NewObject("image/jpeg", []byte("pixels"))
-		obj.Quick, obj.StandIn = true, len(job.Instead) > 0
+		obj.Quick, obj.Fallback = true, len(job.Fallbacks) > 0
 		return obj, edge.TierRender, nil
 	}}, nil)
 	c := client(t, patient)
 	job := edge.Job{Source: source(), Spec: spec(t, "f_avif,w_40")}
 	for range 2 {
 		obj, _, err := c.Object(t.Context(), peer, job)
-		if err != nil || !obj.Quick || obj.StandIn != (len(job.Instead) > 0) || !slices.Equal(got.Instead, job.Instead) {
-			t.Fatalf("%+v, %v; the owner saw %v", obj, err, got.Instead)
+		if err != nil || !obj.Quick || obj.Fallback != (len(job.Fallbacks) > 0) || !slices.Equal(got.Fallbacks, job.Fallbacks) {
+			t.Fatalf("%+v, %v; the owner saw %v", obj, err, got.Fallbacks)
 		}
-		job.Instead = []transform.Spec{spec(t, "f_webp,w_40"), spec(t, "f_jpg,w_40")}
+		job.Fallbacks = []transform.Spec{spec(t, "f_webp,w_40"), spec(t, "f_jpg,w_40")}
 	}
 }
 

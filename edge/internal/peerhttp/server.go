@@ -147,8 +147,8 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 	if obj.Quick {
 		w.Header().Set(headerQuick, "1")
 	}
-	if obj.StandIn {
-		w.Header().Set(headerStandIn, "1")
+	if obj.Fallback {
+		w.Header().Set(headerFallback, "1")
 	}
 	s.send(w, obj.MediaType, obj.Body)
 }

@@ -28,10 +28,10 @@ const (
 // headerTier tells where the owner had an object from.
 const headerTier = "Pictor-Tier"
 
-// These are there when the object is Quick, and when it is a StandIn.
+// These are there when the object is Quick, and when it is a Fallback.
 const (
-	headerQuick   = "Pictor-Quick"
-	headerStandIn = "Pictor-Stand-In"
+	headerQuick    = "Pictor-Quick"
+	headerFallback = "Pictor-Fallback"
 )
 
 type objectRequest struct {
@@ -43,8 +43,8 @@ type objectRequest struct {
 	// Overlay is the source whose digest Spec names.
 	Overlay *wire.Source `json:"overlay,omitempty"`
 	Best    bool         `json:"best,omitempty"` // nobody waits
-	// Instead are like Spec: what will do where too much is waiting.
-	Instead []string `json:"instead,omitempty"`
+	// Fallbacks are like Spec: what will do where too much is waiting.
+	Fallbacks []string `json:"fallbacks,omitempty"`
 }
 
 type chunkRequest struct {
@@ -94,17 +94,17 @@ func (r objectRequest) job() (edge.Job, error) {
 		return edge.Job{}, err
 	}
 	job := edge.Job{Source: r.Source, Spec: spec, Overlay: r.Overlay, Making: r.Making, Variants: r.Variants, Best: r.Best}
-	for _, text := range r.Instead[:min(len(r.Instead), maxInstead)] {
+	for _, text := range r.Fallbacks[:min(len(r.Fallbacks), maxFallbacks)] {
 		if spec, err = r.spec(text); err != nil {
 			return edge.Job{}, err
 		}
-		job.Instead = append(job.Instead, spec)
+		job.Fallbacks = append(job.Fallbacks, spec)
 	}
 	return job, nil
 }
 
-// maxInstead is more than there are formats to choose from.
-const maxInstead = 8
+// maxFallbacks is more than there are formats to choose from.
+const maxFallbacks = 8
 
 // spec reads a transform of the request's source and overlay.
 func (r objectRequest) spec(text string) (transform.Spec, error) {
@@ -124,8 +124,8 @@ func (r objectRequest) spec(text string) (transform.Spec, error) {
 func newObjectRequest(job edge.Job) objectRequest {
 	r := objectRequest{Source: job.Source, Spec: job.Spec.String(), Making: job.Making, Variants: job.Variants,
 		Overlay: job.Overlay, Best: job.Best}
-	for _, spec := range job.Instead {
-		r.Instead = append(r.Instead, spec.String())
+	for _, spec := range job.Fallbacks {
+		r.Fallbacks = append(r.Fallbacks, spec.String())
 	}
 	return r
 }

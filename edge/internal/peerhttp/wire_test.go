@@ -16,9 +16,9 @@ func FuzzObjectRequest(f *testing.F) {
 		`{"source":{},"overlay":{"digest":"00"},"spec":"f_webp,ov_00"}`,
 		`{"source":{},"overlay":{"digest":"01"},"spec":"f_webp,ov_00"}`,
 		`{"source":{},"variants":-1}`,
-		`{"source":{},"spec":"f_avif,w_4","instead":["f_webp,w_4","f_jpg,w_4"]}`,
-		`{"source":{},"spec":"f_avif,w_4","instead":["f_auto"]}`,
-		`{"source":{},"overlay":{"digest":"00"},"spec":"f_avif,ov_00","instead":["f_jpg,ov_01"]}`,
+		`{"source":{},"spec":"f_avif,w_4","fallbacks":["f_webp,w_4","f_jpg,w_4"]}`,
+		`{"source":{},"spec":"f_avif,w_4","fallbacks":["f_auto"]}`,
+		`{"source":{},"overlay":{"digest":"00"},"spec":"f_avif,ov_00","fallbacks":["f_jpg,ov_01"]}`,
 		`{"source":null}`,
 		`[[[[`,
 	} {
@@ -36,7 +36,7 @@ func FuzzObjectRequest(f *testing.F) {
 		if job.Spec.Overlay != "" && (job.Overlay == nil || job.Overlay.Digest != job.Spec.Overlay) {
 			t.Fatalf("%s became a job without its overlay: %+v", text, job)
 		}
-		for _, spec := range job.Instead {
+		for _, spec := range job.Fallbacks {
 			if !spec.Format.Concrete() || spec.Overlay != job.Spec.Overlay {
 				t.Fatalf("%s became a job with %+v instead", text, spec)
 			}

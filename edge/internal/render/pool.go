@@ -29,9 +29,9 @@ type Options struct {
 	Command []string // starts a worker; default: this program with the argument «render»
 	Workers int      // for jobs of any size, one more is kept for small ones; default: one per processor
 
-	QueueTime  time.Duration // the longest predicted wait at which a job is taken in, default 20 s
-	HurryAfter time.Duration // the longest predicted wait at which there is time for the best format, see Hurry; 0 is any
-	Rungs      *rungs.Store  // reduced copies of sources; nil for none
+	QueueTime     time.Duration // the longest predicted wait at which a job is taken in, default 20 s
+	FallbackAfter time.Duration // the longest predicted wait at which there is time for the best format, see Fallback; 0 is any
+	Rungs         *rungs.Store  // reduced copies of sources; nil for none
 
 	WebPEffort   int           // of the encoder while somebody waits, default 2
 	CPUTime      time.Duration // processor time of a job, default 30 s
@@ -84,7 +84,7 @@ func setDefault[T comparable](field *T, value T) {
 type Pool struct {
 	cfg       Options
 	learned   learned
-	hurried   atomic.Int64
+	fallbacks atomic.Int64
 	strikes   *strikes
 	closed    chan struct{}
 	tasksDone sync.WaitGroup // goroutines of the pool
@@ -201,14 +201,14 @@ type Stats struct {
 	Background    int           // jobs that nobody waits for and no worker has
 	Quarantined   int           // sources that are not tried
 	Backlog       time.Duration // predicted cost of what waits
-	Hurried       int64         // since Open: how often Hurry did not say the first
+	Fallbacks     int64         // since Open: how often Fallback did not say the first
 }
 
 // Stats gives a snapshot.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	st := Stats{Workers: len(p.workers), Waiting: len(p.tasks), Background: len(p.later), Hurried: p.hurried.Load()}
+	st := Stats{Workers: len(p.workers), Waiting: len(p.tasks), Background: len(p.later), Fallbacks: p.fallbacks.Load()}
 	for _, free := range p.free {
 		st.Free += len(free)
 	}

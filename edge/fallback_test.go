@@ -12,10 +12,10 @@ import (
 	"github.com/pictor/pictor/shared/wire"
 )
 
-// hurrying is a world in which the last format that a client takes costs least, and a switch for the pressure.
-func hurrying(t *testing.T) (w *world, pressure *atomic.Bool) {
+// pressing is a world in which the last format that a client takes costs least, and a switch for the pressure.
+func pressing(t *testing.T) (w *world, pressure *atomic.Bool) {
 	w, pressure = newWorld(t), new(atomic.Bool)
-	w.edge.Hurry = func(jobs []edge.Job) int {
+	w.edge.Fallback = func(jobs []edge.Job) int {
 		if !pressure.Load() {
 			return 0
 		}
@@ -45,7 +45,7 @@ func TestUnderPressureTheCheapFormatStandsIn(t *testing.T) {
 		final   = "public, max-age=31536000, immutable"
 		shortly = "public, max-age=60"
 	)
-	w, pressure := hurrying(t)
+	w, pressure := pressing(t)
 	pressure.Store(true)
 	for range 3 {
 		got := w.wantFormat(target, modern, "image/jpeg", shortly)
@@ -58,9 +58,9 @@ func TestUnderPressureTheCheapFormatStandsIn(t *testing.T) {
 		t.Errorf("%d renders of one JPEG", n)
 	}
 	// Its own key has the very same Object, and for good.
-	standIn := w.wantFormat("/v1/image/f_jpg,w_4/photo?v=3", modern, "image/jpeg", final)
-	if got := w.get(target, "Accept", modern, "If-None-Match", standIn.Header.Get("ETag")); got.StatusCode != 304 {
-		t.Errorf("with the tag of the stand-in: %d", got.StatusCode)
+	fallback := w.wantFormat("/v1/image/f_jpg,w_4/photo?v=3", modern, "image/jpeg", final)
+	if got := w.get(target, "Accept", modern, "If-None-Match", fallback.Header.Get("ETag")); got.StatusCode != 304 {
+		t.Errorf("with the tag of the fallback: %d", got.StatusCode)
 	}
 	// Who named a format gets that, and who has no choice what there is.
 	w.wantFormat("/v1/image/f_avif,w_5/photo?v=3", modern, "image/avif", final)
@@ -70,8 +70,8 @@ func TestUnderPressureTheCheapFormatStandsIn(t *testing.T) {
 	for range 3 {
 		w.wantFormat(target, modern, "image/avif", final)
 	}
-	if got := w.get(target, "Accept", modern, "If-None-Match", standIn.Header.Get("ETag")); got.StatusCode != 200 {
-		t.Errorf("the tag of the stand-in afterwards: %d", got.StatusCode)
+	if got := w.get(target, "Accept", modern, "If-None-Match", fallback.Header.Get("ETag")); got.StatusCode != 200 {
+		t.Errorf("the tag of the fallback afterwards: %d", got.StatusCode)
 	}
 	pressure.Store(true)
 	w.wantFormat(target, modern, "image/avif", final) // what is there is there
@@ -81,7 +81,7 @@ func TestUnderPressureTheCheapFormatStandsIn(t *testing.T) {
 
 // What another format would change in more than its bytes keeps its format.
 func TestWhatNothingStandsInFor(t *testing.T) {
-	w, pressure := hurrying(t)
+	w, pressure := pressing(t)
 	pressure.Store(true)
 	w.add("logo", picture, func(m *wire.Manifest) { m.Source.Alpha = true })
 	w.add("film", picture, func(m *wire.Manifest) { m.Source.Frames, m.Source.Format = 5, "gif" })
@@ -97,11 +97,11 @@ func TestWhatNothingStandsInFor(t *testing.T) {
 	}
 }
 
-// The owner decides; who asked it keeps nothing of a stand-in.
-func TestStandInFromAPeer(t *testing.T) {
-	w, _ := hurrying(t)
+// The owner decides; who asked it keeps nothing of a fallback.
+func TestFallbackFromAPeer(t *testing.T) {
+	w, _ := pressing(t)
 	w.owners = []edge.Peer{{Name: "owner"}}
-	owner, pressure := hurrying(t)
+	owner, pressure := pressing(t)
 	w.peer = func(ctx context.Context, _ edge.Peer, job edge.Job) (*edge.Object, error) {
 		obj, _, err := owner.edge.ServePeer(ctx, job)
 		return obj, err
@@ -115,9 +115,9 @@ func TestStandInFromAPeer(t *testing.T) {
 	w.wantFormat(target, modern, "image/avif", "public, max-age=3600, stale-while-revalidate=86400, stale-if-error=86400")
 }
 
-// A stand-in that cannot be made is no better than the picture itself.
-func TestStandInThatFails(t *testing.T) {
-	w, pressure := hurrying(t)
+// A fallback that cannot be made is no better than the picture itself.
+func TestFallbackThatFails(t *testing.T) {
+	w, pressure := pressing(t)
 	pressure.Store(true)
 	w.render = func(_ context.Context, job edge.Job) ([]byte, error) {
 		if job.Spec.Format != transform.JPEG {

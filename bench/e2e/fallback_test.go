@@ -12,7 +12,7 @@ import (
 // Behind a queue, who leaves the format to the edge gets the one that is made fastest, for a minute; who names one gets
 // that; and when the queue is empty, everybody gets the best. Two edges: one of them is not the owner.
 func TestUnderPressureFormatsThatAreQuick(t *testing.T) {
-	s := start(t, 2, "PICTOR_EDGE_HURRY_AFTER=200ms")
+	s := start(t, 2, "PICTOR_EDGE_FALLBACK_AFTER=200ms")
 	c := signIn(t, s)
 	upload(t, c, "p.jpg", picture.JPEG(picture.Photo(2400, 1600, 1)), map[string]string{"public_id": "p"})
 	const target, accept = "/v1/image/f_auto,w_1400/p", "image/avif,image/webp"
@@ -41,7 +41,7 @@ func TestUnderPressureFormatsThatAreQuick(t *testing.T) {
 		})
 	}
 	asking.Wait()
-	if n := total(t, s, "pictor_edge_render_hurried_total"); n != 2 {
+	if n := total(t, s, "pictor_edge_render_fallbacks_total"); n != 2 {
 		t.Errorf("counted %v", n)
 	}
 	flood.Wait()

@@ -15,7 +15,7 @@ import (
 // cannot move or lose detail never stands in: it would be another picture, or a far larger one.
 func (r *answer) offer(job *Job, profile *Known) {
 	src := job.Source.Picture()
-	if r.edge.Hurry == nil || !r.negotiated || job.Spec.IsZero() || job.Spec.Animated(src) {
+	if r.edge.Fallback == nil || !r.negotiated || job.Spec.IsZero() || job.Spec.Animated(src) {
 		return
 	}
 	accept := acceptOf(&r.c.Request.Header)
@@ -28,40 +28,40 @@ func (r *answer) offer(job *Job, profile *Known) {
 		}
 		spec := job.Spec // hints and overlay have had their say
 		spec.Format, last = f, f
-		job.Instead = append(job.Instead, spec.Settle(src, fewer))
+		job.Fallbacks = append(job.Fallbacks, spec.Settle(src, fewer))
 	}
 }
 
-// hurried gives the job that is done in the place of this one, if too much is waiting.
-func (e *Edge) hurried(job Job) (Job, bool) {
-	if e.Hurry == nil || len(job.Instead) == 0 || job.Making == MakeNothing {
+// cheaper gives the job that is done in the place of this one, if too much is waiting.
+func (e *Edge) cheaper(job Job) (Job, bool) {
+	if e.Fallback == nil || len(job.Fallbacks) == 0 || job.Making == MakeNothing {
 		return Job{}, false
 	}
 	jobs := []Job{job}
-	for _, spec := range job.Instead {
+	for _, spec := range job.Fallbacks {
 		other := job
 		other.Spec = spec
 		jobs = append(jobs, other)
 	}
-	chosen := e.Hurry(jobs)
-	jobs[chosen].Instead = nil
+	chosen := e.Fallback(jobs)
+	jobs[chosen].Fallbacks = nil
 	return jobs[chosen], chosen > 0
 }
 
-// ownInHurry is own for a job that another stands in for, unless its result is there.
-func (e *Edge) ownInHurry(ctx context.Context, key Key, job, instead Job) (found, error) {
+// ownFallback is own for a job that another stands in for, unless its result is there.
+func (e *Edge) ownFallback(ctx context.Context, key Key, job, fallback Job) (found, error) {
 	if got, ok := e.stored(ctx, key); ok {
 		e.again(key, job, got.obj)
 		return got, nil
 	}
-	got, err := e.own(ctx, instead.Key(), instead)
+	got, err := e.own(ctx, fallback.Key(), fallback)
 	if err == nil {
-		got.obj = got.obj.standIn()
+		got.obj = got.obj.asFallback()
 	}
 	return got, err
 }
 
-// standIn is the Object as the answer to a wish for another format.
-func (o *Object) standIn() *Object {
-	return &Object{MediaType: o.MediaType, ETag: o.ETag, Body: o.Body, Quick: true, StandIn: true}
+// asFallback is the Object as the answer to a wish for another format.
+func (o *Object) asFallback() *Object {
+	return &Object{MediaType: o.MediaType, ETag: o.ETag, Body: o.Body, Quick: true, Fallback: true}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/pictor/pictor/edge/internal/render"
 )
 
-func TestHurry(t *testing.T) {
-	pool := open(t, render.Options{Workers: 1, HurryAfter: 300 * time.Millisecond})
+func TestFallback(t *testing.T) {
+	pool := open(t, render.Options{Workers: 1, FallbackAfter: 300 * time.Millisecond})
 	src, file := upload(t, "jpeg", photo(2000, 1500))
 	formats := func(size string) (jobs []edge.Job) {
 		for _, format := range []string{"avif", "webp", "jpg"} {
@@ -19,10 +19,10 @@ func TestHurry(t *testing.T) {
 		}
 		return jobs
 	}
-	want := func(when, size string, index int, hurried int64) {
+	want := func(when, size string, index int, fallbacks int64) {
 		t.Helper()
-		if got := pool.Hurry(formats(size)); got != index || pool.Stats().Hurried != hurried {
-			t.Errorf("%s, %s: the job with the index %d, %d were hurried", when, size, got, pool.Stats().Hurried)
+		if got := pool.Fallback(formats(size)); got != index || pool.Stats().Fallbacks != fallbacks {
+			t.Errorf("%s, %s: the job with the index %d, %d were fallbacks", when, size, got, pool.Stats().Fallbacks)
 		}
 	}
 	want("idle", "w_1800", 0, 0)
@@ -36,10 +36,10 @@ func TestHurry(t *testing.T) {
 	eventually(t, func() bool { return pool.Stats().Backlog > time.Second })
 	want("pressed", "w_1800", 2, 1)
 	want("pressed", "w_16", 0, 1) // overtakes what waits, and costs the same in all formats
-	if got := pool.Hurry(formats("w_1800")[:1]); got != 0 {
+	if got := pool.Fallback(formats("w_1800")[:1]); got != 0 {
 		t.Errorf("without a choice: %d", got)
 	}
-	if got := pool.Hurry([]edge.Job{formats("w_1800")[2], formats("w_1800")[0]}); got != 0 {
+	if got := pool.Fallback([]edge.Job{formats("w_1800")[2], formats("w_1800")[0]}); got != 0 {
 		t.Errorf("the first is the cheapest: %d", got)
 	}
 	cancel()
@@ -50,7 +50,7 @@ func TestHurry(t *testing.T) {
 	want("relieved", "w_1800", 0, 1)
 }
 
-func TestHurryIsSwitchedOff(t *testing.T) {
+func TestFallbackIsSwitchedOff(t *testing.T) {
 	pool := open(t, render.Options{Workers: 1})
 	src, file := upload(t, "jpeg", photo(2000, 1500))
 	workers := children(t)
@@ -60,7 +60,7 @@ func TestHurryIsSwitchedOff(t *testing.T) {
 	for range 8 {
 		running = append(running, started(t, ctx, pool, 1, job(t, src, "w_1600,f_avif"), file))
 	}
-	if got := pool.Hurry([]edge.Job{job(t, src, "w_1800,f_avif"), job(t, src, "w_1800,f_jpg")}); got != 0 {
+	if got := pool.Fallback([]edge.Job{job(t, src, "w_1800,f_avif"), job(t, src, "w_1800,f_jpg")}); got != 0 {
 		t.Errorf("%d", got)
 	}
 	cancel()
