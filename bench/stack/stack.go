@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Config of a Stack.
@@ -44,6 +46,7 @@ type Stack struct {
 	Admin  Admin // the first administrator; the password may have been changed since
 	Fresh  bool  // the data folder was new
 	config Config
+	lock   *os.File // on the data folder
 }
 
 // Start starts everything and waits until all of it is ready and the edges know each other. On error nothing is left
@@ -58,26 +61,33 @@ func Start(ctx context.Context, c Config) (*Stack, error) {
 	if err := os.MkdirAll(filepath.Join(c.Data, "logs"), 0o700); err != nil {
 		return nil, err
 	}
-	key, err := clusterKey(filepath.Join(c.Data, "cluster.key"))
+	lock, err := lockFolder(c.Data)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{config: c, Fresh: !exists(filepath.Join(c.Data, "origin"))}
-	if s.Admin, err = firstAdmin(c.Data); err != nil {
-		return nil, err
-	}
-	if err := s.define(key); err != nil {
-		return nil, err
-	}
-	if err := s.start(); err != nil {
-		s.Stop()
-		return nil, err
-	}
-	if err := s.wait(ctx); err != nil {
+	s := &Stack{config: c, lock: lock, Fresh: !exists(filepath.Join(c.Data, "origin"))}
+	if err := s.bringUp(ctx); err != nil {
 		s.Stop()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *Stack) bringUp(ctx context.Context) error {
+	key, err := clusterKey(filepath.Join(s.config.Data, "cluster.key"))
+	if err != nil {
+		return err
+	}
+	if s.Admin, err = firstAdmin(s.config.Data); err != nil {
+		return err
+	}
+	if err := s.define(key); err != nil {
+		return err
+	}
+	if err := s.start(); err != nil {
+		return err
+	}
+	return s.wait(ctx)
 }
 
 func (s *Stack) start() error {
@@ -196,6 +206,24 @@ func (s *Stack) Stop() {
 	if s.Origin != nil {
 		s.Origin.Stop()
 	}
+	s.lock.Close()
+}
+
+// lockFolder makes sure that no other stack uses the folder, until the file is closed or this process ends.
+func lockFolder(data string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(data, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		err = fmt.Errorf("DATA: another stack is running in %s", data)
+	}
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return lock, nil
 }
 
 func exists(path string) bool {

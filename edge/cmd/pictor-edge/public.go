@@ -14,7 +14,7 @@ import (
 func (n *node) publicServer() *guard.Server {
 	return guard.New(guard.Options{Handler: n.edge.Serve, Refuse: n.edge.Refuse, HeadBytes: n.cfg.HeadBytes,
 		HeadTime: n.cfg.HeadTime, IdleTime: n.cfg.IdleTime, StallTime: n.cfg.StallTime, Conns: n.cfg.MaxConns,
-		PerSite: n.cfg.ConnsPerAddress, Site: n.site})
+		PerSite: n.cfg.ConnsPerAddress, Site: n.site, Log: n.log})
 }
 
 // site names who a connection counts for. Proxies speak for many clients, and so does what runs on this machine.

@@ -7,6 +7,7 @@
 package guard
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"time"
@@ -32,6 +33,8 @@ type Options struct {
 
 	// Site names who a connection counts for; the zero Addr is not counted. By default nothing is.
 	Site func(remote net.Addr) netip.Addr
+
+	Log *slog.Logger // default slog.Default()
 }
 
 // stallBytes is what a client must take of an answer in StallTime: about the slowest modem.
@@ -44,6 +47,9 @@ func (o *Options) setDefaults() {
 	setDefault(&o.StallTime, 20*time.Second)
 	setDefault(&o.Conns, 1<<16)
 	setDefault(&o.PerSite, 1024)
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
 	if o.Site == nil {
 		o.Site = func(net.Addr) netip.Addr { return netip.Addr{} }
 	}

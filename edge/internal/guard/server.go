@@ -42,13 +42,17 @@ func New(opt Options) *Server {
 // maxRefusing bounds what those cost who are told that they are too many; more are cut off without a word.
 const maxRefusing = 1024
 
-// acceptPause lets others end their connections when there are no file descriptors left.
-const acceptPause = 20 * time.Millisecond
+// When there are no file descriptors left, others are given time to end their connections.
+const (
+	acceptPause = 20 * time.Millisecond
+	acceptTold  = time.Minute // between two lines about it in the log
+)
 
 // Serve answers until Shutdown, and then gives nil, or until the listener fails.
 func (s *Server) Serve(l net.Listener) error {
 	s.begin(l)
 	defer s.accepted()
+	var told time.Time
 	for {
 		c, err := l.Accept()
 		switch {
@@ -59,6 +63,10 @@ func (s *Server) Serve(l net.Listener) error {
 		case errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF):
 			return err
 		default:
+			if time.Since(told) > acceptTold {
+				s.opt.Log.Warn("cannot take connections", "err", err)
+				told = time.Now()
+			}
 			time.Sleep(acceptPause)
 		}
 	}
