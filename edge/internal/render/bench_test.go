@@ -81,7 +81,7 @@ func BenchmarkHop(b *testing.B) {
 			return err
 		}))
 		direct = append(direct, timed(b, func() error {
-			_, err := picture.Render(body, src.Picture(), j.Spec)
+			_, err := picture.Job{Source: src.Picture(), Bytes: int64(len(body)), Spec: j.Spec}.Render(body)
 			return err
 		}))
 	}

@@ -50,7 +50,7 @@ func TestAnimationsStayAnimated(t *testing.T) {
 func checkFrames(t *testing.T, buf []byte, src transform.Source, text string) {
 	spec := must(transform.Parse(text))(t).Settle(src, transform.Accept{})
 	layout := must(spec.Layout(src))(t)
-	out := allFrames(t, must(Render(buf, src, spec))(t))
+	out := allFrames(t, must(renderFile(buf, src, spec))(t))
 	wantSize(t, out, layout.Out)
 	if out.Pages() != len(delays) || out.Height() != len(delays)*layout.Out.Height {
 		t.Fatalf("%d frames on %d rows", out.Pages(), out.Height())

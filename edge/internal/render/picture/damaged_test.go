@@ -20,7 +20,7 @@ func replaced(t testing.TB, buf, old, with []byte) []byte {
 func wantDamaged(t *testing.T, buf []byte, src transform.Source) {
 	t.Helper()
 	spec := transform.Spec{Width: 20, Crop: transform.CropFit, Format: transform.PNG}
-	body, err := Render(buf, src, spec)
+	body, err := renderFile(buf, src, spec)
 	if edge.KindOf(err) != edge.Damaged {
 		t.Fatalf("%d bytes, error %v, want Damaged", len(body), err)
 	}
@@ -49,7 +49,7 @@ func TestDamagedSources(t *testing.T) {
 func TestMoreFramesThanDeclared(t *testing.T) {
 	buf, src := animated(t, transform.GIF, 30, 20)
 	src.Frames = 2
-	_, err := Render(buf, src, transform.Spec{Format: transform.GIF})
+	_, err := renderFile(buf, src, transform.Spec{Format: transform.GIF})
 	if edge.KindOf(err) != edge.Damaged {
 		t.Fatalf("error %v, want Damaged", err)
 	}
@@ -61,7 +61,7 @@ func TestSourceOverTheLimitIsNotOpened(t *testing.T) {
 	wantDamaged(t, buf, src)
 	buf, src = animated(t, transform.GIF, 30, 20)
 	src.Width, src.Height, src.Frames = 4000, 4000, 10_000
-	_, err := Render(buf, src, transform.Spec{Format: transform.GIF})
+	_, err := renderFile(buf, src, transform.Spec{Format: transform.GIF})
 	if edge.KindOf(err) != edge.Damaged || !strings.Contains(err.Error(), "10000 frames are more than allowed") {
 		t.Fatalf("error %v", err)
 	}

@@ -143,7 +143,7 @@ func TestTrimMayLeaveTooLittle(t *testing.T) {
 	}
 	buf, src := encoded(t, fromPixels(t, pixels, 90, 60, 1), transform.PNG)
 	spec := must(transform.Parse("tr_10,h_2000,c_fill,f_png"))(t).Settle(src, transform.Accept{})
-	if _, err := Render(buf, src, spec); edge.KindOf(err) != edge.Invalid {
+	if _, err := renderFile(buf, src, spec); edge.KindOf(err) != edge.Invalid {
 		t.Fatalf("error %v, want Invalid", err)
 	}
 }

@@ -80,7 +80,7 @@ func TestDisposal(t *testing.T) {
 	src := transform.Source{Format: transform.GIF, Width: 40, Height: 40, Frames: 5, Alpha: true}
 	for _, text := range []string{"f_gif", "f_webp,q_100", "w_20,h_20,c_fill,f_gif", "w_20,h_20,c_fill,f_webp,q_100"} {
 		spec := must(transform.Parse(text))(t).Settle(src, transform.Accept{})
-		out := allFrames(t, must(Render(body.Bytes(), src, spec))(t))
+		out := allFrames(t, must(renderFile(body.Bytes(), src, spec))(t))
 		if got := must(out.PageDelay())(t); !slices.Equal(got, []int{100, 200, 300, 400, 500}) {
 			t.Errorf("%s: delays are %v", text, got)
 		}

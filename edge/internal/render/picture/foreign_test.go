@@ -175,7 +175,7 @@ func mutate(t *testing.T, buf []byte, src transform.Source) {
 	for at := 0; at < len(buf); at += 1 + len(buf)/60 {
 		bad := bytes.Clone(buf)
 		bad[at] ^= 0x55
-		if _, err := Render(bad, src, spec); err != nil && edge.KindOf(err) != edge.Damaged {
+		if _, err := renderFile(bad, src, spec); err != nil && edge.KindOf(err) != edge.Damaged {
 			t.Fatalf("byte %d: %v", at, err)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 func inspected(t testing.TB, buf []byte, src transform.Source, text string) string {
 	t.Helper()
 	spec := must(transform.Parse(text))(t).Settle(src, transform.Accept{})
-	return string(must(Render(buf, src, spec))(t))
+	return string(must(renderFile(buf, src, spec))(t))
 }
 
 func TestFacts(t *testing.T) {

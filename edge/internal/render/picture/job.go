@@ -29,7 +29,8 @@ type Rung struct {
 	Bands         int // 1 or 3 when the file holds plain pixels, row by row; 0 when it is a JPEG
 }
 
-// Render gives the picture that the Spec asks for, encoded; see the function Render.
+// Render decodes the whole file in buf and gives the picture that the Spec asks for, encoded. Nobody may write to buf
+// meanwhile. Errors are *edge.Error: Damaged when the pixels cannot be decoded or are not what Source says.
 func (j Job) Render(buf []byte) ([]byte, error) {
 	var body []byte
 	err := j.run(buf, func(r *render) (err error) {

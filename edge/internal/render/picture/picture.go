@@ -12,18 +12,12 @@ import (
 	"github.com/pictor/pictor/shared/transform"
 )
 
-// Start readies libvips; Render needs it, and calling it again does nothing.
+// Start readies libvips; Job.Render needs it, and calling it again does nothing.
 func Start() {
 	vips.Startup(&vips.Config{
 		ConcurrencyLevel: 1,    // workers are the parallelism; more threads in one add memory, not throughput
 		VectorEnabled:    true, // not the binding's default: without SIMD it is up to 3.5 times slower
 	})
-}
-
-// Render decodes the whole file in buf and gives the picture that the settled Spec asks for, encoded. Nobody may write
-// to buf meanwhile. Errors are *edge.Error: Damaged when the pixels cannot be decoded or are not what src says.
-func Render(buf []byte, src transform.Source, spec transform.Spec) ([]byte, error) {
-	return Job{Source: src, Bytes: int64(len(buf)), Spec: spec}.Render(buf)
 }
 
 // damaged words a failure for the client. libvips works when pixels are pulled, which is while encoding, so the step

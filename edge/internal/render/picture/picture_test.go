@@ -78,7 +78,7 @@ func encoded(t testing.TB, img *vips.Image, format transform.Format) ([]byte, tr
 func rendered(t testing.TB, buf []byte, src transform.Source, text string) *vips.Image {
 	t.Helper()
 	spec := must(transform.Parse(text))(t).Settle(src, transform.Accept{})
-	body := must(Render(buf, src, spec))(t)
+	body := must(renderFile(buf, src, spec))(t)
 	return decoded(t, body)
 }
 
@@ -174,7 +174,7 @@ func TestSizesAreTheLayouts(t *testing.T) {
 		if err != nil {
 			rt.Skip(err)
 		}
-		body, err := Render(buf, src, spec)
+		body, err := renderFile(buf, src, spec)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -204,4 +204,9 @@ func TestExtremeCropKeepsTheCentre(t *testing.T) {
 			wantColour(t, out, at, at, quarters[0], 20)
 		}
 	}
+}
+
+// renderFile is the job of a file that has nothing but its bytes.
+func renderFile(buf []byte, src transform.Source, spec transform.Spec) ([]byte, error) {
+	return Job{Source: src, Bytes: int64(len(buf)), Spec: spec}.Render(buf)
 }
