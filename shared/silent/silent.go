@@ -3,22 +3,21 @@
 package silent
 
 import (
-	"net"
-	"net/http"
+	"io"
 	"sync"
 	"sync/atomic"
 )
 
 // Conns are the connections of a server that are silent. The zero value is ready for use.
 type Conns struct {
-	conns   sync.Map // of net.Conn
+	conns   sync.Map // of io.Closer
 	closing atomic.Bool
 }
 
-// Note is the server's ConnState. A connection that comes while they are being closed sees to itself: it is in the map
-// before it looks, as Close says what it does before it looks into the map.
-func (c *Conns) Note(conn net.Conn, state http.ConnState) {
-	if state != http.StateNew {
+// Note is for the server's ConnState; isNew means http.StateNew. A connection that comes while they are being closed sees
+// to itself: it is in the map before it looks, as Close says what it does before it looks into the map.
+func (c *Conns) Note(conn io.Closer, isNew bool) {
+	if !isNew {
 		c.conns.Delete(conn)
 		return
 	}
@@ -33,7 +32,7 @@ func (c *Conns) Note(conn net.Conn, state http.ConnState) {
 func (c *Conns) Close() {
 	c.closing.Store(true)
 	c.conns.Range(func(conn, _ any) bool {
-		_ = conn.(net.Conn).Close()
+		_ = conn.(io.Closer).Close()
 		return true
 	})
 }

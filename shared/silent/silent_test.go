@@ -31,7 +31,7 @@ func TestShutdown(t *testing.T) {
 		_, _ = io.WriteString(w, "answer")
 	}))
 	var conns silent.Conns
-	server.Config.ConnState = func(conn net.Conn, state http.ConnState) { conns.Note(conn, state) }
+	server.Config.ConnState = func(conn net.Conn, state http.ConnState) { conns.Note(conn, state == http.StateNew) }
 	server.Start()
 	quiet, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {

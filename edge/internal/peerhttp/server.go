@@ -93,7 +93,7 @@ func NewServer(work Work, o ServerOptions) *Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		ConnState:         s.silent.Note,
+		ConnState:         func(conn net.Conn, state http.ConnState) { s.silent.Note(conn, state == http.StateNew) },
 	}
 	return s
 }

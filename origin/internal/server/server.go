@@ -142,7 +142,7 @@ func listen(knob, address string, handler http.Handler, log *slog.Logger) (*list
 		MaxHeaderBytes:               32 << 10,
 		DisableGeneralOptionsHandler: true, // or «OPTIONS *» would go without the hardening headers
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		ConnState:                    l.silent.Note,
+		ConnState:                    func(conn net.Conn, state http.ConnState) { l.silent.Note(conn, state == http.StateNew) },
 		Protocols:                    new(http.Protocols),
 	}
 	l.server.Protocols.SetHTTP1(true) // HTTP/2 would put all blobs an edge fetches under one flow-control window
