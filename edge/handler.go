@@ -233,7 +233,7 @@ func (e *Edge) fetch(ctx context.Context, key Key, job Job) (found, error) {
 			}
 			return found{obj, TierPeer, tier}, nil
 		}
-		if verdict(err) {
+		if verdict(err) || ctx.Err() != nil { // or nobody waits any more
 			return found{}, err
 		}
 		e.Log.Warn("peer did not answer, going on without it", "peer", peer.Name, "err", err)

@@ -449,6 +449,25 @@ func TestPeers(t *testing.T) {
 	}
 }
 
+// When nobody waits any more, an owner's silence is no reason to ask the next, nor to do the work here.
+func TestNoPeerIsAskedForNobody(t *testing.T) {
+	w := newWorld(t)
+	w.add("photo", picture, nil)
+	w.edge.Policy.Deadline = 50 * time.Millisecond
+	w.owners = []edge.Peer{{Name: "a"}, {Name: "b"}}
+	w.peer = func(ctx context.Context, _ edge.Peer, _ edge.Job) (*edge.Object, error) {
+		<-ctx.Done()
+		return nil, &edge.Error{Kind: edge.Unavailable, Message: "silent", Err: ctx.Err()}
+	}
+	if got := w.get("/v1/image/w_4/photo"); got.StatusCode != 504 {
+		t.Errorf("got %d %s", got.StatusCode, got.body)
+	}
+	time.Sleep(100 * time.Millisecond) // the flight ends behind the answer
+	if asked, renders := w.asked.Load(), w.renders.Load(); asked != 1 || renders != 0 {
+		t.Errorf("%d peers were asked, and %d pictures made", asked, renders)
+	}
+}
+
 // Two nodes that each believe the other to be the owner must not wait for each other.
 func TestPeersNeverWaitForEachOther(t *testing.T) {
 	a, b := newWorld(t), newWorld(t)
