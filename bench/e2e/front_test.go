@@ -13,6 +13,7 @@ import (
 
 	"github.com/pictor/pictor/bench/proc"
 	"github.com/pictor/pictor/bench/stack"
+	"github.com/pictor/pictor/shared/freeport"
 )
 
 // server is a program of somebody else's in front of an edge.
@@ -33,11 +34,7 @@ func front(t testing.TB, program string, command func(dir, address string) []str
 	if err != nil {
 		t.Skipf("%s is not installed (apt-get install nginx haproxy varnish)", program)
 	}
-	ports, err := stack.FreePorts(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, address := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", ports[0])
+	dir, address := t.TempDir(), freeport.ForTest(t, 1)[0]
 	log := filepath.Join(dir, program+".log")
 	p, err := proc.Start(proc.Spec{Name: program, Path: path, Args: command(dir, address), Dir: dir, Log: log, CPU: -1})
 	if err != nil {

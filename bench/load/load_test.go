@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/pictor/pictor/shared/freeport"
 )
 
 // serve runs a server for the test; answer writes what it likes for the n-th request of all.
@@ -251,12 +253,7 @@ func TestRequestsAreTakenInTurn(t *testing.T) {
 }
 
 func TestPlansThatCannotBeCarriedOut(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freeport.ForTest(t, 1)[0]
 	for name, p := range map[string]Plan{
 		"nobody listens": plan(address),
 		"no requests":    {Address: address, Conns: 1, Duration: time.Second},

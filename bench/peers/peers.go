@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/pictor/pictor/bench/proc"
-	"github.com/pictor/pictor/bench/stack"
+	"github.com/pictor/pictor/shared/freeport"
 )
 
 // Place is where a rival runs.
@@ -31,21 +31,26 @@ func (s *Server) Stop() { s.stop() }
 
 // run starts a program that listens on a free port; args gets its address.
 func run(ctx context.Context, at Place, name, path string, env []string, args func(address string, port int) []string) (*Server, error) {
-	ports, err := stack.FreePorts(1)
+	claim, err := freeport.Take(1)
 	if err != nil {
 		return nil, err
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
-	p, err := proc.Start(proc.Spec{Name: name, Path: path, Args: args(address, ports[0]), Env: env, Dir: at.Dir,
+	address := claim.Addresses()[0]
+	p, err := proc.Start(proc.Spec{Name: name, Path: path, Args: args(address, claim.Ports[0]), Env: env, Dir: at.Dir,
 		Log: filepath.Join(at.Dir, name+".log"), CPU: at.CPU})
 	if err != nil {
+		claim.Release()
 		return nil, err
+	}
+	stop := func() {
+		p.Stop()
+		claim.Release()
 	}
 	if err := p.WaitListening(ctx, address); err != nil {
-		p.Stop()
+		stop()
 		return nil, err
 	}
-	return &Server{Address: address, Pid: p.Pid, stop: p.Stop}, nil
+	return &Server{Address: address, Pid: p.Pid, stop: stop}, nil
 }
 
 // tool finds a program below the tools, in the first of the folders that has it, or on the PATH of the system.

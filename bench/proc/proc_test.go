@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pictor/pictor/shared/freeport"
 )
 
 func start(t *testing.T, script string, cpu int) *Process {
@@ -172,11 +174,11 @@ func TestIdleTime(t *testing.T) {
 }
 
 func TestWaitListening(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address := freeport.ForTest(t, 1)[0]
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
 	if err := start(t, "sleep 60", -1).WaitListening(context.Background(), address); err != nil {
 		t.Error(err)
 	}

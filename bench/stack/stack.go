@@ -5,11 +5,8 @@ package stack
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
-	mathrand "math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pictor/pictor/shared/freeport"
 )
 
 // Config of a Stack.
@@ -47,6 +46,7 @@ type Stack struct {
 	Fresh  bool  // the data folder was new
 	config Config
 	lock   *os.File // on the data folder
+	claims []*freeport.Claim
 }
 
 // Start starts everything and waits until all of it is ready and the edges know each other. On error nothing is left
@@ -109,7 +109,7 @@ func (s *Stack) all() []*Program { return append([]*Program{s.Origin}, s.Edges..
 // define works out every program's ports, flags and environment.
 func (s *Stack) define(key string) error {
 	c := s.config
-	origin, err := ports(c.OriginPort, opsOffset, peerOffset)
+	origin, err := s.ports(c.OriginPort, opsOffset, peerOffset)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *Stack) define(key string) error {
 		if first != 0 {
 			first += i
 		}
-		if edges[i], err = ports(first, opsOffset, peerOffset, gossipOffset); err != nil {
+		if edges[i], err = s.ports(first, opsOffset, peerOffset, gossipOffset); err != nil {
 			return err
 		}
 	}
@@ -206,6 +206,9 @@ func (s *Stack) Stop() {
 	if s.Origin != nil {
 		s.Origin.Stop()
 	}
+	for _, c := range s.claims {
+		c.Release()
+	}
 	s.lock.Close()
 }
 
@@ -233,10 +236,16 @@ func exists(path string) bool {
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// ports gives the public port and its private ones, or as many free ones when first is 0.
-func ports(first int, offsets ...int) ([]int, error) {
+// ports gives the public port and its private ones, or as many free ones when first is 0: these are the stack's until
+// Stop.
+func (s *Stack) ports(first int, offsets ...int) ([]int, error) {
 	if first == 0 {
-		return FreePorts(1 + len(offsets))
+		claim, err := freeport.Take(1 + len(offsets))
+		if err != nil {
+			return nil, err
+		}
+		s.claims = append(s.claims, claim)
+		return claim.Ports, nil
 	}
 	all := []int{first}
 	for _, offset := range offsets {
@@ -246,31 +255,6 @@ func ports(first int, offsets ...int) ([]int, error) {
 		return nil, fmt.Errorf("port %d: must leave room for %d, the last of its private ports, below 65536", first, last)
 	}
 	return all, nil
-}
-
-// Free ports are looked for below those that the system gives to outgoing connections: one of these could take a port
-// before its program listens.
-const firstFree, lastFree = 15_000, 32_000
-
-// FreePorts finds ports that nothing listens on, for TCP and UDP.
-func FreePorts(n int) ([]int, error) {
-	var found []int
-	for tries := 0; len(found) < n && tries < 1000; tries++ {
-		port := firstFree + mathrand.IntN(lastFree-firstFree)
-		l, err := net.Listen("tcp", address(port))
-		if err != nil {
-			continue
-		}
-		defer l.Close() // all stay open until the last is found, so that none comes twice
-		if u, err := net.ListenPacket("udp", address(port)); err == nil {
-			u.Close()
-			found = append(found, port)
-		}
-	}
-	if len(found) < n {
-		return nil, errors.New("no free ports")
-	}
-	return found, nil
 }
 
 // clusterKey reads the stack's cluster key, making it on the first start.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pictor/pictor/edge/internal/render/worker"
+	"github.com/pictor/pictor/shared/freeport"
 )
 
 // actAs makes the test binary the program itself: the pool starts it as a worker, and tests as an edge.
@@ -35,24 +35,11 @@ func TestMain(m *testing.M) {
 // flags are those of an edge on free ports, whose origin is not there.
 func flags(t *testing.T) (all []string, public, ops string) {
 	t.Helper()
-	ports := freePorts(t, 5)
+	ports := freeport.ForTest(t, 5)
 	public, ops = ports[0], ports[1]
 	return []string{"serve", "--listen", public, "--ops-listen", ops, "--peer-listen", ports[2], "--gossip-listen", ports[3],
 		"--origin", ports[4], "--data", t.TempDir(), "--workers", "1", "--network", "local", "--name", "edge-under-test",
 		"--cluster-key", strings.Repeat("k", 32), "--drain-wait", "5s"}, public, ops
-}
-
-func freePorts(t *testing.T, n int) (all []string) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		all = append(all, l.Addr().String())
-	}
-	return all
 }
 
 // start runs an edge in this process.
@@ -134,7 +121,7 @@ func testExplain(t *testing.T, ops string) {
 	f("refused    unavailable", "--ops", ops, url)
 	f("signature  none", "--ops", ops, url)
 	f("name       photo in cloud\nasks for   a transform\nv          3\n", "--offline", url)
-	f("no edge answers", "--ops", freePorts(t, 1)[0], url)
+	f("no edge answers", "--ops", freeport.ForTest(t, 1)[0], url)
 	f("percent-encoding", "--offline", "/v1/image/%70hoto")
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/peerhttp"
 	"github.com/pictor/pictor/shared/cluster"
+	"github.com/pictor/pictor/shared/freeport"
 	"github.com/pictor/pictor/shared/limit"
 	"github.com/pictor/pictor/shared/transform"
 	"github.com/pictor/pictor/shared/wire"
@@ -541,12 +542,7 @@ func (c *clock) forward(d time.Duration) { c.at.Add(int64(d)) }
 
 // A peer that is gone is found out once, left alone for a second, and tried again by one request.
 func TestBreakerOnDeadPeer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer := edge.Peer{Name: "dead", Address: l.Addr().String()}
-	l.Close()
+	peer := edge.Peer{Name: "dead", Address: freeport.ForTest(t, 1)[0]}
 	var watch clock
 	c := client(t, func(o *peerhttp.ClientOptions) { o.Now = watch.now; patient(o) })
 	ask := func() peerhttp.ClientStats {
@@ -616,12 +612,12 @@ func TestBreakerOnSlowPeer(t *testing.T) {
 func TestRestartedPeer(t *testing.T) {
 	config, _ := tlsOf(t, key)
 	c := client(t, patient)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer := edge.Peer{Name: "owner", Address: l.Addr().String()}
+	peer := edge.Peer{Name: "owner", Address: freeport.ForTest(t, 1)[0]}
 	for range 3 {
+		l, err := net.Listen("tcp", peer.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
 		s := peerhttp.NewServer(object("x"), peerhttp.ServerOptions{TLS: config, Log: silent})
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(l) }()
@@ -631,11 +627,7 @@ func TestRestartedPeer(t *testing.T) {
 		if err := errors.Join(s.Shutdown(t.Context()), <-served); err != nil {
 			t.Fatal(err)
 		}
-		if l, err = net.Listen("tcp", peer.Address); err != nil {
-			t.Fatal(err)
-		}
 	}
-	l.Close()
 }
 
 func TestConcurrentUse(t *testing.T) {

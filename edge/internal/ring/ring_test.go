@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/ring"
+	"github.com/pictor/pictor/shared/freeport"
 )
 
 var _ edge.Ring = (*ring.Ring)(nil)
@@ -122,7 +122,7 @@ func TestThreeNodesShareTheWork(t *testing.T) {
 }
 
 func TestSeedMayStartLater(t *testing.T) {
-	address := freeAddress(t)
+	address := freeport.ForTest(t, 1)[0]
 	early := start(t, "early", seeds(address))
 	eventually(t, "a first call in vain", func() bool { return early.Stats().JoinFailures > 0 })
 	late := start(t, "late", func(o *ring.Options) { o.Listen = address })
@@ -130,7 +130,7 @@ func TestSeedMayStartLater(t *testing.T) {
 }
 
 func TestSeedsMayIncludeTheNodeItself(t *testing.T) {
-	address := freeAddress(t)
+	address := freeport.ForTest(t, 1)[0]
 	a := start(t, "a", func(o *ring.Options) { o.Listen, o.Seeds = address, []string{address} })
 	eventually(t, "calls itself", func() bool { return a.Stats().Joins > 1 })
 	if names(a) != "a" || owned(a) != 1000 {
@@ -138,16 +138,6 @@ func TestSeedsMayIncludeTheNodeItself(t *testing.T) {
 	}
 	b := start(t, "b", seeds(address))
 	eventually(t, "both see two", func() bool { return names(a) == "a b" && names(b) == "a b" })
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func TestKilledNodeDisappearsAndReturns(t *testing.T) {
