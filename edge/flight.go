@@ -21,7 +21,8 @@ type flight[V any] struct {
 }
 
 // Do gives the result of the flight for key, starting it with work when there is none. A caller whose ctx ends first gets
-// an error of Kind Timeout. work itself stores what it makes, so the flight is findable until that is done.
+// an error of Kind Timeout. work itself stores what it makes, so the flight is findable until that is done. If it panics,
+// all callers get an error of Kind Internal.
 func (g *Flights[K, V]) Do(ctx context.Context, key K, work func(context.Context) (V, error)) (V, error) {
 	f := g.join(ctx, key, work)
 	select {
@@ -60,7 +61,7 @@ func (g *Flights[K, V]) join(ctx context.Context, key K, work func(context.Conte
 
 func (g *Flights[K, V]) run(ctx context.Context, key K, f *flight[V], work func(context.Context) (V, error)) {
 	defer f.cancel()
-	f.value, f.err = work(ctx)
+	f.value, f.err = attempt(func() (V, error) { return work(ctx) })
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.forgetLocked(key, f)

@@ -18,13 +18,18 @@ import (
 func (e *Edge) Serve(c *fasthttp.RequestCtx) {
 	r := answers.Get().(*answer)
 	*r = answer{edge: e, c: c, start: e.Now()}
+	e.serve(r)
+	r.done()
+	*r = answer{} // the pool must not hold on to manifests
+	answers.Put(r)
+}
+
+func (e *Edge) serve(r *answer) {
+	defer r.survive()
 	ctx := r.follow()
 	if !e.serveHot(ctx, r) {
 		e.serveAnew(ctx, r)
 	}
-	r.done()
-	*r = answer{} // the pool must not hold on to manifests
-	answers.Put(r)
 }
 
 var answers = sync.Pool{New: func() any { return new(answer) }}

@@ -132,7 +132,7 @@ func (e *Edge) refine(key Key, one refinement) {
 	ctx, cancel := context.WithTimeout(context.Background(), refineTime)
 	defer cancel()
 	start := e.Now()
-	body, err := e.renderBest(ctx, one.job)
+	body, err := attempt(func() ([]byte, error) { return e.renderBest(ctx, one.job) })
 	saved := int64(len(one.old.Body) - len(body))
 	switch {
 	case err != nil && err != ErrNotSmaller:

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -60,6 +61,7 @@ func newConn(s *Server, network net.Conn) *conn {
 // serve answers until there is nothing more to answer.
 func (c *conn) serve() {
 	defer c.end()
+	defer c.survive()
 	c.settled = true
 	for {
 		c.rest()
@@ -68,6 +70,19 @@ func (c *conn) serve() {
 			return
 		}
 	}
+}
+
+const panicWhileAnswering = "panic while answering"
+
+// survive is for a handler that panics: it costs its connection, not those of all others.
+func (c *conn) survive() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	c.server.opt.Log.Error(panicWhileAnswering, "err", p, "stack", string(debug.Stack()))
+	c.in, c.ctx = nil, nil // not for the pools: who knows what still holds them
+	c.forgetUnsent()       // half an answer must not look like a whole one
 }
 
 // turnAway gives a connection the only answer that it will get.

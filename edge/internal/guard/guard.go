@@ -18,7 +18,7 @@ import (
 // Options of a Server; zero fields take the defaults. The handlers are needed.
 type Options struct {
 	// Handler answers a request. It must not keep the context. Its request has no body, and its target is no absolute
-	// one: the Host says what that had to say.
+	// one: the Host says what that had to say. If it panics, the connection is cut off without an answer.
 	Handler func(*fasthttp.RequestCtx)
 	// Refuse answers what is no request, or one too many. Behind this answer the connection is closed: where the next
 	// request would begin is anybody's guess.

@@ -55,7 +55,11 @@ func (c *conn) stream(resp *fasthttp.Response) error {
 		w.Reset(nil)
 		writers.Put(w)
 	}()
-	if err := resp.Write(w); err != nil {
+	err := resp.Write(w)
+	if panicked, ok := errors.AsType[*fasthttp.ErrBodyStreamWritePanic](err); ok { // fasthttp survives that one
+		c.server.opt.Log.Error(panicWhileAnswering, "err", panicked)
+	}
+	if err != nil {
 		return err
 	}
 	return w.Flush()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
@@ -271,3 +272,55 @@ func TestRequestsDoNotAllocate(t *testing.T) {
 		t.Errorf("%d allocations in %d requests", mallocs, n)
 	}
 }
+
+// A handler that panics, or a body, costs its connection: what was not answered is not answered, half an answer is seen to
+// be one, and others are served on.
+func TestPanics(t *testing.T) {
+	log := make(logged, 10)
+	address := handled(t, guard.Options{Log: slog.New(slog.NewTextHandler(log, nil))}, func(c *fasthttp.RequestCtx) {
+		switch string(c.Request.Header.RequestURI()) {
+		case "/handler":
+			c.SetBodyString("prepared")
+			panic("oh dear")
+		case "/body":
+			c.Response.SetBodyStream(io.MultiReader(bytes.NewReader(make([]byte, 200_000)), broken{}), 300_000)
+		}
+	})
+	other := dial(t, address)
+	served := bufio.NewReader(other)
+	for _, path := range []string{"/handler", "/body"} {
+		c := dial(t, address)
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path)
+		if n, err := readAnswer(c); err == nil {
+			t.Errorf("%s: a whole answer, of %d bytes", path, n)
+		}
+		if line := <-log; !strings.Contains(line, "panic while answering") || !strings.Contains(line, "oh dear") {
+			t.Errorf("%s: logged %s", path, line)
+		}
+		fmt.Fprint(other, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+		if resp, err := http.ReadResponse(served, nil); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("after %s: %v, %v", path, resp, err)
+		}
+	}
+}
+
+// logged are the lines of a log.
+type logged chan string
+
+func (l logged) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// readAnswer gives the size of the answer's body, and an error if not all of it comes.
+func readAnswer(from io.Reader) (int64, error) {
+	resp, err := http.ReadResponse(bufio.NewReader(from), nil)
+	if err != nil {
+		return 0, err
+	}
+	return io.Copy(io.Discard, resp.Body)
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { panic("oh dear") }
