@@ -127,7 +127,7 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Client:    clientOf(proxies),
 		Observer:  metrics,
 		Drop:      func(digest string) { blobs.Drop(digest); reduced.Drop(digest) },
-		Fallback:  pool.Fallback,
+		Fallback:  fallback(cfg, pool),
 		Coloured:  meter.Colour,
 		Tracer:    tracer.Edge(),
 		Log:       log,
@@ -140,6 +140,14 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 			peerhttp.ServerOptions{TLS: serverTLS, Wrap: tracer.Peer, Log: log})}
 	node.export(memory, disk, blobs, peers, reduced)
 	return node.run(ctx)
+}
+
+// fallback is nil where every picture is worth its wait: then nobody works out what could stand in for it.
+func fallback(cfg *config.Serve, pool *render.Pool) func([]edge.Job) int {
+	if cfg.FallbackAfter <= 0 {
+		return nil
+	}
+	return pool.Fallback
 }
 
 // newLimiter takes the addresses of an IPv6 network for one client. Proxies speak for many, and so does what runs on this
