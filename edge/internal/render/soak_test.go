@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"image"
@@ -25,6 +24,7 @@ import (
 	"github.com/pictor/pictor/edge"
 	"github.com/pictor/pictor/edge/internal/render"
 	"github.com/pictor/pictor/edge/internal/render/picture"
+	"github.com/pictor/pictor/shared/mutate"
 	"github.com/pictor/pictor/shared/wire"
 )
 
@@ -123,7 +123,7 @@ func seeds(t testing.TB) (all []wire.Source, bodies [][]byte) {
 	add("avif", 1, body, err)
 	body, err = rgb.TiffsaveBuffer(nil)
 	add("tiff", 1, body, err)
-	add("bmp", 1, bitmap(plain), nil)
+	add("bmp", 1, mutate.BMP(plain), nil)
 	var animation bytes.Buffer
 	frame := image.NewPaletted(plain.Rect, palette.Plan9)
 	draw.Draw(frame, frame.Rect, plain, image.Point{}, draw.Src)
@@ -138,45 +138,6 @@ func seeds(t testing.TB) (all []wire.Source, bodies [][]byte) {
 		all[len(all)-1].Width, all[len(all)-1].Height = h.width, h.height
 	}
 	return all, bodies
-}
-
-// bitmap is a BMP of 24 bits.
-func bitmap(img *image.NRGBA) []byte {
-	size := img.Rect.Size()
-	out := append([]byte("BM"), make([]byte, 52)...)
-	binary.LittleEndian.PutUint32(out[2:], uint32(54+3*size.X*size.Y))
-	binary.LittleEndian.PutUint32(out[10:], 54)
-	binary.LittleEndian.PutUint32(out[14:], 40)
-	binary.LittleEndian.PutUint32(out[18:], uint32(size.X))
-	binary.LittleEndian.PutUint32(out[22:], uint32(size.Y))
-	binary.LittleEndian.PutUint32(out[26:], 24<<16|1)
-	for y := size.Y - 1; y >= 0; y-- {
-		for x := range size.X {
-			p := img.NRGBAAt(x, y)
-			out = append(out, p.B, p.G, p.R)
-		}
-	}
-	return out
-}
-
-// mutate damages a file: flipped bits, a cut, a splice, or a changed length.
-func mutate(rnd *rand.Rand, body []byte) []byte {
-	out := bytes.Clone(body)
-	switch rnd.IntN(4) {
-	case 0:
-		for range 1 + rnd.IntN(20) {
-			out[rnd.IntN(len(out))] ^= 1 << rnd.IntN(8)
-		}
-	case 1:
-		return out[:1+rnd.IntN(len(out))]
-	case 2:
-		from, to, n := rnd.IntN(len(out)), rnd.IntN(len(out)), rnd.IntN(len(out)/4)
-		copy(out[to:], body[from:min(len(body), from+n)])
-	case 3:
-		at := rnd.IntN(min(len(out)-4, 600))
-		binary.BigEndian.PutUint32(out[at:], []uint32{0, 1, 0x7fffffff, 0xffffffff, rnd.Uint32()}[rnd.IntN(5)])
-	}
-	return out
 }
 
 // slowest is how long a damaged file may keep a worker busy.
@@ -194,7 +155,7 @@ func TestMutants(t *testing.T) {
 			for i := range next {
 				rnd := rand.New(rand.NewPCG(uint64(i), 11))
 				src := sources[i%len(sources)]
-				body := mutate(rnd, bodies[i%len(bodies)])
+				body := mutate.Any(rnd, bodies[i%len(bodies)], mutate.Bits, mutate.Cut, mutate.Splice, mutate.Number)
 				sum := sha256.Sum256(body)
 				src.Bytes, src.Digest = int64(len(body)), hex.EncodeToString(sum[:])
 				file := memory(t, body)
