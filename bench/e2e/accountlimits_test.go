@@ -122,7 +122,7 @@ func TestLimitOfOneAccount(t *testing.T) {
 	limit(t, admin, anna, map[string]any{"misses": fmt.Sprintf("%d/h", count)})
 	for _, edge := range s.Edges { // nobody asks for names of the account but for new variants
 		var refused *http.Response
-		took := within(t, time.Second, "a limit reaches "+edge.Name, func() bool {
+		took := within(t, soon, "a limit reaches "+edge.Name, func() bool {
 			refused, _ = get(t, edge.URL+next.of("a"))
 			return refused.StatusCode == 429
 		})
@@ -143,7 +143,7 @@ func TestLimitOfOneAccount(t *testing.T) {
 
 	limit(t, admin, anna, map[string]any{})
 	for _, edge := range s.Edges {
-		within(t, time.Second, "no limit at "+edge.Name, func() bool {
+		within(t, soon, "no limit at "+edge.Name, func() bool {
 			resp, _ := get(t, edge.URL+next.of("a"))
 			return resp.StatusCode == 200
 		})
@@ -154,7 +154,7 @@ func TestLimitOfOneAccount(t *testing.T) {
 
 	limit(t, admin, anna, map[string]any{"requests": "5/h"})
 	for _, edge := range s.Edges {
-		within(t, time.Second, "hits are limited at "+edge.Name, func() bool {
+		within(t, soon, "hits are limited at "+edge.Name, func() bool {
 			resp, _ := get(t, edge.URL+before)
 			return resp.StatusCode == 429
 		})
@@ -196,7 +196,7 @@ func TestVariantsOfOneAccount(t *testing.T) {
 	wantStatus(t, s.Edges[0], first, 200)
 	wantStatus(t, s.Edges[1], second, 200)
 	for _, edge := range s.Edges {
-		within(t, time.Second, "a bound at "+edge.Name, func() bool {
+		within(t, soon, "a bound at "+edge.Name, func() bool {
 			resp, _ := get(t, edge.URL+next.of("a"))
 			return resp.StatusCode == 429
 		})
@@ -212,7 +212,7 @@ func TestVariantsOfOneAccount(t *testing.T) {
 
 	limit(t, admin, anna, map[string]any{"new_variants": "signed"})
 	for _, edge := range s.Edges {
-		within(t, time.Second, "only who signs at "+edge.Name, func() bool {
+		within(t, soon, "only who signs at "+edge.Name, func() bool {
 			resp, _ := get(t, edge.URL+next.of("b"))
 			return resp.StatusCode == 403
 		})
@@ -236,20 +236,20 @@ func TestLimitsOfAllAccounts(t *testing.T) {
 	var next widths
 	wantStatus(t, edge, next.of("a"), 403)
 	limit(t, admin, anna, map[string]any{"new_variants": "any"})
-	within(t, time.Second, "anybody may", func() bool {
+	within(t, soon, "anybody may", func() bool {
 		resp, _ := get(t, edge.URL+next.of("a"))
 		return resp.StatusCode == 200
 	})
 	wantRefused(t, wantStatus(t, edge, next.of("a"), 429), 1) // the edge's bound on variants
 	limit(t, admin, anna, map[string]any{"new_variants": "any", "variants": 0})
 	var refused *http.Response
-	within(t, time.Second, "any number", func() bool {
+	within(t, soon, "any number", func() bool {
 		refused, _ = get(t, edge.URL+next.of("a"))
 		return refused.StatusCode == 429 && refused.Header.Get("X-RateLimit-Limit") == "2" // the origin's default
 	})
 	wantRefused(t, refused, 2)
 	limit(t, admin, anna, map[string]any{"new_variants": "any", "variants": 0, "misses": "off"})
-	within(t, time.Second, "any work", func() bool {
+	within(t, soon, "any work", func() bool {
 		resp, _ := get(t, edge.URL+next.of("a"))
 		return resp.StatusCode == 200
 	})

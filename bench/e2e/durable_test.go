@@ -70,7 +70,7 @@ func restart(t *testing.T, origin *stack.Program) {
 	if err := origin.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := origin.WaitReady(ctx); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func TestUnderPressureFormatsThatAreQuick(t *testing.T) {
 			}
 		})
 	}
-	within(t, 20*time.Second, "a queue", func() bool { return total(t, s, "pictor_edge_render_waiting") >= 12 })
+	within(t, time.Minute, "a queue", func() bool { return total(t, s, "pictor_edge_render_waiting") >= 12 })
 	var asking sync.WaitGroup
 	for _, e := range s.Edges {
 		asking.Go(func() {

@@ -41,7 +41,7 @@ func front(t testing.TB, program string, command func(dir, address string) []str
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Stop)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := p.WaitListening(ctx, address); err != nil {
 		t.Fatal(err)

@@ -116,7 +116,7 @@ func TestBrowser(t *testing.T) {
 	var got []byte
 	select {
 	case got = <-done:
-	case <-time.After(40 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the page did not come to its end")
 	}
 	var result map[string]any

@@ -82,7 +82,7 @@ func testSharedCache(t *testing.T, cache string, edge *stack.Program, version in
 		status := func(code int) float64 { return answersWith(t, edge, code) }
 		twice(t, cache, "/v1/image/w_30/photo")
 		whole, unchanged := status(200), status(304)
-		within(t, 20*time.Second, "the next question of the edge", func() bool {
+		within(t, time.Minute, "the next question of the edge", func() bool {
 			resp, body := get(t, cache+"/v1/image/w_30/photo")
 			if resp.StatusCode != 200 || len(body) == 0 {
 				t.Fatalf("%d, %d bytes", resp.StatusCode, len(body))

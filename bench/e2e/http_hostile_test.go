@@ -100,7 +100,7 @@ func TestForms(t *testing.T) {
 		"get /v1/image/x HTTP/1.1\r\nHost: h\r\nConnection: close":      "[405]",
 		"PROPFIND /v1/image/x HTTP/1.1\r\nHost: h\r\nConnection: close": "[405]",
 	} {
-		if got, closed := converse(t, edgeAddress(s), head+"\r\n\r\n"); fmt.Sprint(got) != want || !closed {
+		if got, closed := converse(t, edgeAddress(s), head+"\r\n\r\n", patience); fmt.Sprint(got) != want || !closed {
 			t.Errorf("%q: %v, closed %v, want %s", head, got, closed, want)
 		}
 	}
@@ -143,7 +143,7 @@ func TestSilentClients(t *testing.T) {
 	}
 	var closed atomic.Int64
 	var waiting sync.WaitGroup
-	deadline := time.Now().Add(wait + 10*time.Second)
+	deadline := time.Now().Add(wait + time.Minute)
 	for _, c := range open {
 		waiting.Go(func() {
 			_ = c.SetReadDeadline(deadline)
@@ -166,7 +166,7 @@ func TestSilentClients(t *testing.T) {
 	if n := closed.Load(); n != silent {
 		t.Errorf("%d of %d connections were closed in time", n, silent)
 	}
-	if p99 := took[len(took)*99/100]; len(took) < 50 || p99 > 250*time.Millisecond {
+	if p99 := took[len(took)*99/100]; len(took) < 10 || p99 > 2*time.Second {
 		t.Errorf("%d hits, 99 %% of them within %s", len(took), p99)
 	}
 	t.Logf("%d hits among %d silent clients: median %s, worst %s", len(took), silent, took[len(took)/2], took[len(took)-1])

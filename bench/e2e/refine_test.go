@@ -17,7 +17,7 @@ func TestPopularPicturesGetBetter(t *testing.T) {
 	if got := first.Header.Get("Cache-Control"); got != "public, max-age=60" {
 		t.Errorf("the quick answer: Cache-Control %q", got)
 	}
-	within(t, 30*time.Second, "a better encoding", func() bool {
+	within(t, 2*time.Minute, "a better encoding", func() bool {
 		resp, body := get(t, s.Edges[0].URL+path)
 		if resp.Header.Get("ETag") == first.Header.Get("ETag") {
 			return false

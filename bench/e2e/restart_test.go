@@ -53,7 +53,7 @@ func restarted(t *testing.T, p *stack.Program, busy func(int64)) {
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := p.WaitReady(ctx); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func (c *crowd) end() {
 func (c *crowd) busy(n int64) {
 	c.t.Helper()
 	at := c.asked.Load()
-	within(c.t, time.Minute, "load", func() bool { return c.failed.Load() || c.asked.Load() >= at+n })
+	within(c.t, 2*time.Minute, "load", func() bool { return c.failed.Load() || c.asked.Load() >= at+n })
 	if c.failed.Load() {
 		c.t.Fatal("a request failed")
 	}
@@ -184,7 +184,7 @@ func fetch(client *http.Client, url string) (*http.Response, []byte, error) {
 // hearOrigin waits until all edges hear the origin again.
 func (c *crowd) hearOrigin() {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	for _, e := range c.stack.Edges {
 		if err := e.WaitReady(ctx); err != nil {

@@ -57,12 +57,8 @@ func TestRingRendersOnce(t *testing.T) {
 		})
 	}
 	crew.Wait()
-	if n := total(t, s, "pictor_edge_renders_total"); n != pictures*variants {
-		t.Errorf("%v renders of %d variants", n, pictures*variants)
-	}
-	if n := total(t, s, "pictor_edge_origin_fetches_total"); n != pictures {
-		t.Errorf("%v downloads of %d originals", n, pictures)
-	}
+	wantOnce(t, s, "pictor_edge_renders_total", pictures*variants)
+	wantOnce(t, s, "pictor_edge_origin_fetches_total", pictures)
 	for _, e := range s.Edges {
 		if n, err := e.Metric("pictor_edge_renders_total"); err != nil || n == 0 {
 			t.Logf("%s rendered %v: its share of %d pictures is none", e.Name, n, pictures)
@@ -101,7 +97,7 @@ func TestKilledEdgeCostsNothing(t *testing.T) {
 	}
 	busy := func(n int64) {
 		at := served.Load()
-		within(t, 30*time.Second, "load", func() bool { return served.Load() >= at+n })
+		within(t, 2*time.Minute, "load", func() bool { return served.Load() >= at+n })
 	}
 	busy(50)
 	s.Edges[2].Kill()
