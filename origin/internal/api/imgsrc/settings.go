@@ -27,17 +27,22 @@ type settingsBody struct {
 	StorageUsedBytes int64       `json:"storage_used_bytes"`
 }
 
-func (a *API) settingsOf(r *http.Request, who origin.Principal, acc origin.Account) (settingsBody, error) {
+func (a *API) tellSettings(w http.ResponseWriter, r *http.Request, who origin.Principal, acc origin.Account,
+	message string) error {
 	sum, err := a.Core.Lifetime(r.Context(), who)
 	if err != nil {
-		return settingsBody{}, err
+		return err
 	}
 	s := acc.Settings
-	return settingsBody{ID: acc.ID, Username: acc.Username, Email: acc.Email, Plan: acc.Plan,
+	body := settingsBody{ID: acc.ID, Username: acc.Username, Email: acc.Email, Plan: acc.Plan,
 		DeliveryFormats: each(s.Formats, formatWord), DefaultQuality: s.Quality, DefaultFitMode: delivery.SrcFitOf(s.Crop),
 		DefaultMaxWidth: s.MaxWidth, DefaultMaxHeight: s.MaxHeight, Theme: s.Theme, Language: s.Language,
 		CreatedAt: acc.CreatedAt.Unix(), UpdatedAt: acc.UpdatedAt.Unix(), TotalUploads: sum.Uploads,
-		StorageUsedBytes: sum.StorageBytes}, nil
+		StorageUsedBytes: sum.StorageBytes}
+	return kit.WriteJSON(w, http.StatusOK, struct {
+		Settings settingsBody `json:"settings"`
+		Message  string       `json:"message,omitempty"`
+	}{body, message})
 }
 
 func (a *API) settings(w http.ResponseWriter, r *http.Request, who origin.Principal) error {
@@ -45,13 +50,7 @@ func (a *API) settings(w http.ResponseWriter, r *http.Request, who origin.Princi
 	if err != nil {
 		return err
 	}
-	body, err := a.settingsOf(r, who, acc)
-	if err != nil {
-		return err
-	}
-	return kit.WriteJSON(w, http.StatusOK, struct {
-		Settings settingsBody `json:"settings"`
-	}{body})
+	return a.tellSettings(w, r, who, acc, "")
 }
 
 // side is a number, or null, which takes a bound away.
@@ -112,14 +111,7 @@ func (a *API) updateSettings(w http.ResponseWriter, r *http.Request, who origin.
 	if err != nil {
 		return err
 	}
-	body, err := a.settingsOf(r, who, acc)
-	if err != nil {
-		return err
-	}
-	return kit.WriteJSON(w, http.StatusOK, struct {
-		Settings settingsBody `json:"settings"`
-		Message  string       `json:"message"`
-	}{body, "Settings updated"})
+	return a.tellSettings(w, r, who, acc, "Settings updated")
 }
 
 // formatWord is the dialect's word for a format; it differs for one.
