@@ -35,6 +35,10 @@ var hitBytes = map[string]int{hit10k: 10 << 10, hit100k: 100 << 10, hit1m: 1 << 
 
 var hitPeers = []string{edgeName, "fasthttp", "net/http", "nginx", "nginx cache", "varnish"}
 
+func hitKey(c, peer, metric string) report.Key {
+	return report.Key{Scenario: "hit", Case: c, Peer: peer, Metric: metric}
+}
+
 // hitConns is how many connections ask at once.
 const hitConns = 64
 
@@ -281,8 +285,8 @@ func (h *hits) plausible() []string {
 	for _, c := range []string{hit10k, hit100k, hit1m} {
 		line := "Hits of " + c + ", share of its core that the server used · that the generator used:"
 		for _, s := range h.servers {
-			server, ok := h.Figures.Spread(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: "server busy"})
-			load, _ := h.Figures.Spread(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: "load busy"})
+			server, ok := h.Figures.Spread(hitKey(c, s.name, "server busy"))
+			load, _ := h.Figures.Spread(hitKey(c, s.name, "load busy"))
 			if ok {
 				line += fmt.Sprintf(" %s %.0f %% · %.0f %%;", s.name, 100*server.Median, 100*load.Median)
 			}
@@ -297,8 +301,8 @@ func (h *hits) disturbances() string {
 	all, disturbed := 0, 0
 	for _, s := range h.servers {
 		for _, c := range s.cases {
-			server := h.Figures.Rounds(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: "server busy"})
-			load := h.Figures.Rounds(report.Key{Scenario: "hit", Case: c, Peer: s.name, Metric: "load busy"})
+			server := h.Figures.Rounds(hitKey(c, s.name, "server busy"))
+			load := h.Figures.Rounds(hitKey(c, s.name, "load busy"))
 			for round := range server {
 				all++
 				if max(server[round], load[round]) < undisturbed {

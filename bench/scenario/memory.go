@@ -35,6 +35,10 @@ var alikeTable = report.Table{Title: "Memory for thumbnails of 12 megapixels: pe
 
 const alikeCase = "peak, thumbnails"
 
+func memoryKey(c string) report.Key {
+	return report.Key{Scenario: "memory", Case: c, Peer: edgeName, Metric: "MB"}
+}
+
 // alike is what the thumbnails are.
 var alike = kind{"thumbnails", peers.Job{Width: 400, Height: 400, Format: "jpeg", Quality: 95}}
 

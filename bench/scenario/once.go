@@ -30,6 +30,10 @@ var onceTables = []report.Table{
 		Cases: []string{onceCase}, Peers: oncePeers, Ratios: true},
 }
 
+func onceKey(peer, metric string) report.Key {
+	return report.Key{Scenario: "once", Case: onceCase, Peer: peer, Metric: metric}
+}
+
 // Once measures thumbnails of photographs that nobody has asked for before. The edge has fetched the originals from
 // the origin, as the others have them in a folder.
 func Once(ctx context.Context, b *Bench) error {

@@ -213,9 +213,10 @@ func (p *page) forget(ctx context.Context, sources []string) error {
 }
 
 func (p *page) notes() []string {
-	notes := []string{fmt.Sprintf("The page: %d photographs of 12 to 24 megapixels (%s), each at 320, 640, 960, 1280 and 1600 wide and as a "+
-		"400×400 fill, in WebP and JPEG of quality 80: %d variants, asked for photograph by photograph unless it says size by size, %d in flight, all cores. "+
-		"The edge has never seen any of it, and fetches the originals meanwhile.", len(p.sources), p.origins(), len(p.jobs(p.sources)), inFlight)}
+	notes := []string{fmt.Sprintf("The page: %d photographs of 12 to 24 megapixels (%s), each at 320, 640, 960, 1280 and 1600 "+
+		"wide and as a 400×400 fill, in WebP and JPEG of quality 80: %d variants, asked for photograph by photograph unless it "+
+		"says size by size, %d in flight, all cores. The edge has never seen any of it, and fetches the originals meanwhile.",
+		len(p.sources), p.origins(), len(p.jobs(p.sources)), inFlight)}
 	if p.Quick {
 		notes = append(notes, "Quick: the page is smaller, was asked for once, and not of imagor and ipx.")
 	}

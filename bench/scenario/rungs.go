@@ -21,8 +21,9 @@ const (
 
 var rungsTable = report.Table{Title: "Pictures from rungs beside direct renders: the worst SSIM", Scenario: "rungs", Metric: "SSIM",
 	Unit: "SSIM of the brightness", Cases: []string{rungsPhotos, rungsHard}, Peers: []string{edgeName},
-	Note: "A rung is a reduced copy of a source from which the edge makes further variants, see [decision 2](../../../docs/decisions/0002-rungs.md). Each picture at " +
-		"six sizes, from rungs as pixels and as JPEG, before encoding."}
+	Note: "A rung is a reduced copy of a source from which the edge makes further variants, see " +
+		"[decision 2](../../../docs/decisions/0002-rungs.md). Each picture at six sizes, from rungs as pixels and as JPEG, " +
+		"before encoding."}
 
 func rungsKey(c string) report.Key {
 	return report.Key{Scenario: "rungs", Case: c, Peer: edgeName, Metric: "SSIM"}
