@@ -6,7 +6,7 @@ import "strings"
 const keySchema = "1"
 
 // EngineVersion changes when the renderer would make other bytes of the same job.
-const EngineVersion = "8.18.7-2"
+const EngineVersion = "8.18.7-3"
 
 // Key names content: schema, engine, source digest and the settled Spec. It holds neither name nor visibility nor
 // signature, so assets with the same bytes share entries and nothing stale is served under a new version.

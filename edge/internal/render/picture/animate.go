@@ -2,8 +2,11 @@ package picture
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/cshum/vipsgen/vips"
+
+	"github.com/pictor/pictor/shared/transform"
 )
 
 // animation takes each frame through the steps by itself, so that none bleeds into the next, and puts them on one
@@ -22,7 +25,7 @@ func (r *render) animation() (*frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	return joined, timing.write(joined, r.Out.Height)
+	return joined, timing.in(r.spec.Format).write(joined, r.Out.Height)
 }
 
 func (r *render) join(strip *frame) (*frame, error) {
@@ -78,6 +81,22 @@ func readTiming(strip *frame) (timing, error) {
 	return timing{delays, strip.Loop()}, nil
 }
 
+// in gives what the format can say of it. GIF counts hundredths of a second in 16 bits, which libvips lets overflow. WebP
+// gets 100 ms for 10 and less, which is libvips' rule, and that of browsers, who would not show it faster.
+func (t timing) in(format transform.Format) timing {
+	said := timing{make([]int, len(t.delays)), t.loop}
+	for i, delay := range t.delays {
+		switch {
+		case format == transform.GIF:
+			delay = min(delay, 10*math.MaxUint16)
+		case delay <= 10:
+			delay = 100
+		}
+		said.delays[i] = delay
+	}
+	return said
+}
+
 func (t timing) write(strip *frame, pageHeight int) error {
 	if err := strip.SetArrayInt("delay", t.delays); err != nil {
 		return fmt.Errorf("write delays: %w", err)
@@ -87,4 +106,17 @@ func (t timing) write(strip *frame, pageHeight int) error {
 		return fmt.Errorf("write frame height: %w", err)
 	}
 	return nil
+}
+
+// keepFrames puts back what the WebP encoder left out of the strip.
+func keepFrames(body []byte, strip *frame) ([]byte, error) {
+	t, err := readTiming(strip)
+	if err != nil {
+		return nil, err
+	}
+	canvas := transform.Size{Width: strip.Width(), Height: strip.PageHeight()}
+	if len(t.delays) != strip.Height()/canvas.Height {
+		return body, nil
+	}
+	return withEveryFrame(body, canvas, t), nil
 }

@@ -33,6 +33,9 @@ func (r *render) encode(f *frame) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", r.spec.Format, err)
 	}
+	if r.spec.Format == transform.WebP && f.Height() > f.PageHeight() {
+		return keepFrames(body, f)
+	}
 	return body, nil
 }
 
