@@ -31,6 +31,7 @@ import (
 	"github.com/pictor/pictor/edge/internal/trace"
 	"github.com/pictor/pictor/edge/internal/usage"
 	"github.com/pictor/pictor/shared/clientip"
+	"github.com/pictor/pictor/shared/logs"
 )
 
 // usageEvery is how often an edge reports what it served.
@@ -44,7 +45,7 @@ const spareShare = 2
 
 // serve runs the edge until ctx ends: leaves first, then the core, then the listeners; closed in reverse.
 func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error) {
-	log, err := newLog(cfg, stdout)
+	log, err := logs.New(stdout, cfg.LogLevel, cfg.LogFormat)
 	if err != nil {
 		return err
 	}
@@ -109,8 +110,9 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 	closing.add(members.Close)
 	peers := peerhttp.NewClient(peerhttp.ClientOptions{TLS: clientTLS, Inject: tracer.Inject})
 	closing.add(func() error { peers.Close(); return nil })
-	blobs, err := originals.Open(originals.Options{Dir: filepath.Join(cfg.Data, "originals"), MaxBytes: cfg.OriginalsBytes - cfg.OriginalsBytes/rungShare,
-		SpareBytes: cfg.MemoryBytes / spareShare, Origin: origin, Ring: members, Peers: peers, Gone: known.Gone, Log: log})
+	blobs, err := originals.Open(originals.Options{Dir: filepath.Join(cfg.Data, "originals"),
+		MaxBytes: cfg.OriginalsBytes - cfg.OriginalsBytes/rungShare, SpareBytes: cfg.MemoryBytes / spareShare,
+		Origin: origin, Ring: members, Peers: peers, Gone: known.Gone, Log: log})
 	if err != nil {
 		return fmt.Errorf("PICTOR_EDGE_DATA: %w", err)
 	}
@@ -132,7 +134,8 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		Tracer:    tracer.Edge(),
 		Log:       log,
 		Policy: edge.Policy{PublicAge: cfg.PublicAge, Refine: cfg.Refine == "on", StaleWhileRevalidate: cfg.StaleWhileRevalidate,
-			StaleIfError: cfg.StaleIfError, ClientHints: cfg.ClientHints, SignedOnly: cfg.NewVariants == "signed", LogHits: uint32(cfg.LogHits)},
+			StaleIfError: cfg.StaleIfError, ClientHints: cfg.ClientHints, SignedOnly: cfg.NewVariants == "signed",
+			LogHits: uint32(cfg.LogHits)},
 	})
 	known.Tell(e.Forget)
 	node := node{cfg: cfg, log: log, edge: e, ring: members, pool: pool, catalog: known, meter: meter, metrics: metrics,
@@ -175,18 +178,6 @@ func newTracer(ctx context.Context, cfg *config.Serve, proxies clientip.Proxies,
 		return nil, fmt.Errorf("PICTOR_OTLP_ENDPOINT: %w", err)
 	}
 	return tracer, nil
-}
-
-func newLog(cfg *config.Serve, out io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		return nil, fmt.Errorf("PICTOR_LOG_LEVEL: %w", err)
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(out, options)), nil
-	}
-	return slog.New(slog.NewTextHandler(out, options)), nil
 }
 
 // nodeName is unique in the cluster and the same after a restart: it decides what the node owns.

@@ -20,11 +20,12 @@ import (
 	"github.com/pictor/pictor/origin/internal/server"
 	"github.com/pictor/pictor/origin/internal/store/sqlstore"
 	"github.com/pictor/pictor/origin/internal/touch"
+	"github.com/pictor/pictor/shared/logs"
 )
 
 // serve runs the origin until ctx ends: leaves first, then the core, then the listeners; closed in reverse.
 func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error) {
-	log, err := newLog(cfg, stdout)
+	log, err := logs.New(stdout, cfg.LogLevel, cfg.LogFormat)
 	if err != nil {
 		return err
 	}
@@ -87,16 +88,4 @@ func serve(ctx context.Context, cfg *config.Serve, stdout io.Writer) (err error)
 		return err
 	}
 	return s.Run(ctx)
-}
-
-func newLog(cfg *config.Serve, out io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		return nil, fmt.Errorf("PICTOR_LOG_LEVEL: %w", err)
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(out, options)), nil
-	}
-	return slog.New(slog.NewTextHandler(out, options)), nil
 }
