@@ -27,16 +27,18 @@ type tuning struct {
 	// It is the part of the loss, from that of a score of 0.985 on, that the picture itself does not have.
 	seams float64
 	step  func(quality int) float64 // logarithm of the quantiser's step: what is lost is near a power of that
-	// How the loss that is foreseen tells that of this format, both against a typical photograph: see likely. Found by
+	// How the loss that is foreseen tells that of this format, both against a typical photograph: see typically. Found by
 	// TestForesight; the share fades with the logarithm of the loss.
 	bias, share, fading float64
-	tried               bool // what is foreseen is too rough: the encoder is always tried
+	// How often the encoder may be tried, and whether it always is, because what is foreseen is too rough.
+	trials int
+	always bool
 }
 
 var tunings = map[transform.Format]tuning{
-	transform.JPEG: {80, 0.75, 0, jpegStep, 0.15, 0.86, 0, false},
-	transform.WebP: {86, 1.1, 0.08, webpStep, -0.03, 0.76, 0.34, true},
-	transform.AVIF: {72, 0.6, 0.14, avifStep, -0.03, 0.93, 0.37, false},
+	transform.JPEG: {80, 0.75, 0, jpegStep, 0.15, 0.86, 0, 2, false},
+	transform.WebP: {86, 1.1, 0.08, webpStep, -0.03, 0.76, 0.34, 2, true},
+	transform.AVIF: {72, 0.6, 0.23, avifStep, -0.03, 0.93, 0.37, 1, false},
 }
 
 // jpegStep is that of libjpeg's tables.
@@ -78,10 +80,13 @@ const (
 	mostQuality  = 97
 )
 
-// The score is estimated on a sample: tiles of this side in a grid over the picture. JPEG's blocks fit into them.
+// The score is estimated on a sample: tiles of this side in a grid over the picture. JPEG's blocks fit into them. Fewer
+// than leastTiles tell less than what is foreseen.
 const (
-	tileSide = 64
-	tiles    = 24
+	tileSide   = 64
+	tilePixels = tileSide * tileSide
+	mostTiles  = 12
+	leastTiles = 4
 )
 
 // seamless is the logarithm of the loss below which seams do not count.
@@ -100,39 +105,44 @@ func (r *render) chooseQuality(f *frame) error {
 	if err := r.edit(f, func(p pixels) { whole = p }); err != nil {
 		return err
 	}
-	want := math.Log(1 - target)
-	r.spec.Quality = how.likely(transformed(whole), want)
-	if !how.tried && r.spec.Quality > leastQuality {
+	a := aim{tuning: how, seen: transformed(whole), want: math.Log(1 - target)}
+	a.typical = a.typically(a.want)
+	r.spec.Quality = how.first(1 - math.Exp(a.typical))
+	if !how.always && r.spec.Quality > leastQuality {
 		return nil
 	}
-	return r.correctQuality(sampleOf(whole), how, want)
+	return r.correctQuality(whole, a)
 }
 
-// correctQuality tries the quality on the sample and corrects it, until the correction is small.
-func (r *render) correctQuality(s sample, how tuning, want float64) error {
-	slope := how.slope
+// triable is how many pixels may be tried: they take at most about a fourth of the time of the render, since one of them
+// takes as long as 10 of the result or 80 of the source. It is counted, not timed, so that the same job gives the same
+// bytes on every machine; and from the source, not from the rung that may be there instead.
+func (r *render) triable(out transform.Size) int {
+	return r.src.Width*r.src.Height/80 + out.Width*out.Height/10
+}
+
+// correctQuality tries the quality on a sample and corrects it, until the correction is small or no trial is left.
+func (r *render) correctQuality(whole pixels, a aim) error {
+	s, ok := sampleOf(whole, r.triable(whole.Size)/a.trials)
+	if !ok {
+		return nil
+	}
 	var before, lostBefore float64 // of the last trial: step and loss
-	for trial := range mostTrials {
-		score, err := s.score(r, r.spec.Quality)
+	for trial := range a.trials {
+		lost, err := s.lost(r, a.tuning)
 		if err != nil {
 			return err
 		}
-		lost := math.Log(max(1-score, 1e-4))
-		if len(s.parts) > 0 {
-			lost -= how.seams * max(0, lost-seamless)
-		}
-		step := how.step(r.spec.Quality)
-		if trial > 0 && step != before {
-			// Beyond the two trials the line through them is a long lever on a short base, so it may not be steeper or
-			// flatter than is usual.
-			slope = (lost - lostBefore) / (step - before)
-			if between := (lost-want)*(lostBefore-want) <= 0; !between || slope <= 0 {
-				slope = min(max(slope, how.slope/2), 2*how.slope)
-			}
+		step := a.step(r.spec.Quality)
+		var slope float64
+		if trial == 0 {
+			slope = a.slopeFor(lost)
+		} else {
+			slope = a.slopeThrough(step, lost, before, lostBefore)
 		}
 		tried := r.spec.Quality
-		r.spec.Quality = how.at(step + (want-lost)/slope)
-		if r.spec.Quality == tried || want-lost < littleLess && lost-want < littleMore {
+		r.spec.Quality = a.at(step + (a.want-lost)/slope)
+		if r.spec.Quality == tried || a.want-lost < littleLess && lost-a.want < littleMore {
 			return nil
 		}
 		before, lostBefore = step, lost
@@ -140,36 +150,63 @@ func (r *render) correctQuality(s sample, how tuning, want float64) error {
 	return nil
 }
 
-// mostTrials are needed for noise and the like; photographs take one, some two.
-const mostTrials = 3
-
-// A correction that follows from a loss within these logarithms of the wanted one is small. Towards lower qualities
-// encoders may lose three times as fast as they usually do.
+// A correction that follows from a loss within these logarithms of the wanted one is small.
 const (
 	littleLess = 0.25
 	littleMore = 0.3
 )
 
-// likely is the quality at which the loss should be the wanted one. The unknown is the loss that a typical photograph
-// would have at that quality, from which both the quality of this format and that of JPEG follow; at the latter, what is
-// foreseen for this picture says how far it is from typical.
-func (t tuning) likely(s spectrum, want float64) int {
+// aim is what a quality is looked for with. Losses are logarithms.
+type aim struct {
+	tuning
+	seen    spectrum // of the picture
+	want    float64  // loss
+	typical float64  // see typically
+}
+
+// typically is the loss that a typical photograph has at the quality at which this picture should lose so much. From it
+// follow both the quality of this format and that of JPEG; at the latter, what is foreseen for this picture says how far
+// it is from typical.
+func (a *aim) typically(lost float64) float64 {
 	low, high := math.Log(1-0.9995), math.Log(1-0.75)
-	if len(s) == 0 {
-		low, high = want, want
+	if len(a.seen) == 0 {
+		low, high = lost, lost
 	}
 	for high-low > 0.1 {
 		typical := (low + high) / 2
 		jpeg := tunings[transform.JPEG].first(1 - math.Exp(typical))
-		foreseen := math.Log(max(1-s.foreseen(jpeg), 1e-4))
-		share := max(0.2, t.share+t.fading*(typical-roughest))
-		if typical+t.bias+share*(foreseen-typical) < want {
+		foreseen := math.Log(max(1-a.seen.foreseen(jpeg), 1e-4))
+		share := max(0.2, a.share+a.fading*(typical-roughest))
+		if typical+a.bias+share*(foreseen-typical) < lost {
 			low = typical
 		} else {
 			high = typical
 		}
 	}
-	return t.first(1 - math.Exp((low+high)/2))
+	return (low + high) / 2
+}
+
+// slopeFor is how fast this picture should lose from what a trial lost to what is wanted, if it goes as is foreseen; but
+// towards lower qualities encoders lose faster and faster.
+func (a *aim) slopeFor(lost float64) float64 {
+	slope := a.slope
+	if typical := a.typical - a.typically(lost); typical != 0 {
+		slope *= min(max((a.want-lost)/typical, 0.5), 2)
+	}
+	if a.want-lost > littleLess {
+		slope *= 2
+	}
+	return slope
+}
+
+// slopeThrough is how fast the picture lost between two trials. Beyond them the line through them is a long lever on a
+// short base, so there it may not be steeper or flatter than is usual.
+func (a *aim) slopeThrough(step, lost, before, lostBefore float64) float64 {
+	slope := (lost - lostBefore) / (step - before)
+	if between := (lost-a.want)*(lostBefore-a.want) <= 0; between && slope > 0 {
+		return slope
+	}
+	return min(max(slope, a.slope/2), 2*a.slope)
 }
 
 // roughest is the loss from which on tuning.share fades.
@@ -183,18 +220,24 @@ func (t tuning) first(score float64) int {
 // sample is what stands for a picture when encoders are tried.
 type sample struct {
 	pixels
-	parts []transform.Size // per tile; one for a picture that is small enough to be tried as a whole
+	tiles int // 0 for a picture that is small enough to be tried as a whole
 	luma  []byte
 }
 
-// sampleOf puts tiles of the picture side by side, a row of the grid in a row.
-func sampleOf(p pixels) sample {
-	across := math.Sqrt(tiles * float64(p.Width) / float64(p.Height))
-	columns, rows := int(math.Round(across)), int(math.Round(tiles/across))
-	if p.Width < 2*tileSide*columns || p.Height < 2*tileSide*rows {
-		return sample{pixels: p, luma: luma(p.data, p.bands)}
+// sampleOf puts tiles of the picture side by side, a row of the grid in a row. They have at most so many pixels; not ok
+// when that is too few.
+func sampleOf(p pixels, most int) (s sample, ok bool) {
+	n := min(mostTiles, most/tilePixels)
+	if p.Width*p.Height <= min(mostTiles*tilePixels, most) {
+		return sample{pixels: p, luma: luma(p.data, p.bands)}, true
 	}
-	s := pixels{Size: transform.Size{Width: columns * tileSide, Height: rows * tileSide}, bands: p.bands, alpha: p.alpha}
+	across := math.Sqrt(float64(n) * float64(p.Width) / float64(p.Height))
+	columns := min(max(1, int(across)), p.Width/tileSide)
+	rows := min(n/max(1, columns), p.Height/tileSide)
+	if columns*rows < leastTiles {
+		return sample{}, false
+	}
+	s.pixels = pixels{Size: transform.Size{Width: columns * tileSide, Height: rows * tileSide}, bands: p.bands, alpha: p.alpha}
 	s.data = make([]byte, 0, s.Width*s.Height*s.bands)
 	for y := range s.Height {
 		row, within := y/tileSide, y%tileSide
@@ -205,7 +248,21 @@ func sampleOf(p pixels) sample {
 			s.data = append(s.data, p.data[start:start+tileSide*p.bands]...)
 		}
 	}
-	return sample{pixels: s, parts: make([]transform.Size, columns*rows), luma: luma(s.data, s.bands)}
+	s.tiles, s.luma = columns*rows, luma(s.data, s.bands)
+	return s, true
+}
+
+// lost is the logarithm of what the picture should lose with the quality of the job.
+func (s sample) lost(r *render, how tuning) (float64, error) {
+	score, err := s.score(r, r.spec.Quality)
+	if err != nil {
+		return 0, err
+	}
+	lost := math.Log(max(1-score, 1e-4))
+	if s.tiles > 0 {
+		lost -= how.seams * max(0, lost-seamless)
+	}
+	return lost, nil
 }
 
 // score encodes the sample with a quality and compares.
@@ -234,7 +291,7 @@ func (s sample) score(r *render, quality int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(s.parts) == 0 {
+	if s.tiles == 0 {
 		return ssim(s.luma, back, s.Width, s.Height), nil
 	}
 	return s.tilewise(back), nil
@@ -244,7 +301,7 @@ func (s sample) score(r *render, quality int) (float64, error) {
 func (s sample) tilewise(back []byte) float64 {
 	var sum float64
 	a, b := make([]byte, tileSide*tileSide), make([]byte, tileSide*tileSide)
-	for i := range s.parts {
+	for i := range s.tiles {
 		columns := s.Width / tileSide
 		left, top := i%columns*tileSide, i/columns*tileSide
 		for y := range tileSide {
@@ -254,7 +311,7 @@ func (s sample) tilewise(back []byte) float64 {
 		}
 		sum += ssim(a, b, tileSide, tileSide)
 	}
-	return sum / float64(len(s.parts))
+	return sum / float64(s.tiles)
 }
 
 // decodeTrial gives the brightness of a picture that was just encoded.

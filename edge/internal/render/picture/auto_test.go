@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"slices"
@@ -11,6 +12,45 @@ import (
 
 	"github.com/pictor/pictor/shared/transform"
 )
+
+// However large a picture, what is tried of it stays within its share, lies inside the picture and is worth the trial. A
+// picture that nobody waits long for is not tried.
+func TestTrialsAreBounded(t *testing.T) {
+	sides := []int{1, 7, 8, 63, 64, 65, 200, 256, 400, 1200, 9000}
+	for _, width := range sides {
+		for _, height := range sides {
+			for _, n := range []int{0, 1, 4095, 4 * tilePixels, 7 * tilePixels, 50 * tilePixels} {
+				p := pixels{Size: transform.Size{Width: width, Height: height}, bands: 1, data: make([]byte, width*height)}
+				s, ok := sampleOf(p, n)
+				if !ok {
+					continue
+				}
+				if of := s.Width * s.Height; of > n || of > mostTiles*tilePixels || of != len(s.data) || of != len(s.luma) {
+					t.Errorf("%dx%d: %dx%d pixels of %d are tried, and %d are there", width, height, s.Width, s.Height, n, len(s.data))
+				}
+				if s.Size != p.Size && (s.tiles < leastTiles || s.tiles*tilePixels != s.Width*s.Height) {
+					t.Errorf("%dx%d: %d tiles are tried", width, height, s.tiles)
+				}
+			}
+		}
+	}
+	small := render{src: transform.Source{Width: 300, Height: 200}}
+	if n := small.triable(transform.Size{Width: 300, Height: 200}); n > 300*200/5 {
+		t.Errorf("of a picture that is ready, %d pixels are tried", n)
+	}
+}
+
+// A tile does not fit into a strip, which is foreseen then.
+func TestAutomaticQualityOfStrips(t *testing.T) {
+	for _, size := range []transform.Size{{Width: 4000, Height: 37}, {Width: 60, Height: 3000}, {Width: 1, Height: 1}} {
+		buf, src := encoded(t, quartered(t, size.Width, size.Height, 3), transform.PNG)
+		for _, format := range autoFormats {
+			wantSize(t, rendered(t, buf, src, fmt.Sprintf("f_%s,q_auto", format)), size)
+		}
+	}
+}
+
+var autoWidth = flag.Int("width", 1200, "width at which to measure automatic qualities")
 
 var autoFormats = []transform.Format{transform.JPEG, transform.WebP, transform.AVIF}
 
@@ -77,48 +117,56 @@ func TestAutoFigures(t *testing.T) {
 		t.Skip("measures; needs -photos")
 	}
 	all := photos(t)
-	for _, name := range []string{"good", "best", "eco", "low"} {
-		for _, format := range autoFormats {
-			target := scores[specOf(t, "q_auto:"+name).Quality]
-			var hits, constantHits, least, autoBytes, fixedBytes int
-			var ratios, off []float64
-			fixed := tunings[format].first(target)
-			for _, s := range all {
-				whole, size := plainOf(t, s, "w_1200")
-				auto := fmt.Sprintf("f_%s,q_auto:%s,w_1200", format, name)
-				chosen := chosenFor(t, s, auto)
-				score, bytes, took := tried(t, s, auto, whole, size)
-				_, _, usual := tried(t, s, fmt.Sprintf("f_%s,q_%d,w_1200", format, chosen), whole, size)
-				for range 2 {
-					took = min(took, rendering(t, s, auto))
-					usual = min(usual, rendering(t, s, fmt.Sprintf("f_%s,q_%d,w_1200", format, chosen)))
-				}
-				constant, constantBytes, _ := tried(t, s, fmt.Sprintf("f_%s,q_%d,w_1200", format, fixed), whole, size)
-				if math.Abs(score-target) <= 0.01 {
-					hits++
-				} else if chosen == leastQuality && score > target {
-					least++
-				}
-				if math.Abs(constant-target) <= 0.01 {
-					constantHits++
-				}
-				off = append(off, score-target)
-				autoBytes, fixedBytes = autoBytes+bytes, fixedBytes+constantBytes
-				ratios = append(ratios, float64(took)/float64(usual))
-			}
-			slices.Sort(ratios)
-			slices.Sort(off)
-			t.Logf("%-4s %-4s %.3f: %d of %d within 0.01, %d better at the least quality (%+.3f to %+.3f, median %+.4f), "+
-				"time ×%.2f (90 %%: ×%.2f, most ×%.2f), %d KB; q_%d: %d, %d KB", format, name, target, hits, len(all), least, off[0],
-				off[len(off)-1], off[len(off)/2], ratios[len(ratios)/2], ratios[len(ratios)*9/10], ratios[len(ratios)-1],
-				autoBytes>>10, fixed, constantHits, fixedBytes>>10)
-			if 10*(hits+least) < 9*len(all) {
-				t.Errorf("%s %s: %d of %d within 0.01 of %.3f", format, name, hits, len(all), target)
-			}
-			if name == "good" && 10*constantHits >= 9*len(all) {
-				t.Errorf("%s: a constant quality does as well, so these photographs are too much alike to tell", format)
-			}
+	for _, format := range autoFormats {
+		for _, name := range []string{"best", "good", "eco", "low"} {
+			t.Run(fmt.Sprintf("%s/%s", format, name), func(t *testing.T) { autoFigures(t, all, format, name) })
 		}
+	}
+}
+
+func autoFigures(t *testing.T, all []sampleSource, format transform.Format, name string) {
+	target := scores[specOf(t, "q_auto:"+name).Quality]
+	var hits, constantHits, least, autoBytes, fixedBytes int
+	var ratios, off []float64
+	fixed := tunings[format].first(target)
+	for _, s := range all {
+		at := func(quality string) string { return fmt.Sprintf("f_%s,q_%s,w_%d", format, quality, *autoWidth) }
+		auto := at("auto:" + name)
+		chosen := chosenFor(t, s, auto)
+		whole, size := plainOf(t, s, fmt.Sprintf("w_%d", *autoWidth))
+		score, bytes, took := tried(t, s, auto, whole, size)
+		usual := rendering(t, s, at(fmt.Sprint(chosen)))
+		for range 2 {
+			took = min(took, rendering(t, s, auto))
+			usual = min(usual, rendering(t, s, at(fmt.Sprint(chosen))))
+		}
+		constant, constantBytes, _ := tried(t, s, at(fmt.Sprint(fixed)), whole, size)
+		if math.Abs(score-target) <= 0.01 {
+			hits++
+		} else if chosen == leastQuality && score > target {
+			least++
+		}
+		if math.Abs(constant-target) <= 0.01 {
+			constantHits++
+		}
+		off = append(off, score-target)
+		autoBytes, fixedBytes = autoBytes+bytes, fixedBytes+constantBytes
+		ratios = append(ratios, float64(took)/float64(usual))
+	}
+	slices.Sort(ratios)
+	slices.Sort(off)
+	t.Logf("%-4s %-4s %.3f: %d of %d within 0.01, %d better at the least quality (%+.3f to %+.3f, median %+.4f), "+
+		"time ×%.2f (90 %%: ×%.2f, most ×%.2f), %d KB; q_%d: %d, %d KB", format, name, target, hits, len(all), least, off[0],
+		off[len(off)-1], off[len(off)/2], ratios[len(ratios)/2], ratios[len(ratios)*9/10], ratios[len(ratios)-1],
+		autoBytes>>10, fixed, constantHits, fixedBytes>>10)
+	if 10*(hits+least) < 9*len(all) {
+		t.Errorf("%d of %d within 0.01 of %.3f", hits, len(all), target)
+	}
+	if slow := ratios[len(ratios)*9/10]; slow > 1.3 {
+		t.Errorf("the slowest tenth takes more than %.2f times the usual time", slow)
+	}
+	if name == "good" && 10*constantHits >= 9*len(all) {
+		t.Errorf("a constant quality does as well, so these photographs are too much alike to tell")
 	}
 }
 
