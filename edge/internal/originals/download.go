@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/memfile"
 	"github.com/pictor/pictor/edge/internal/shelf"
 	"github.com/pictor/pictor/shared/wire"
 )
@@ -66,7 +67,7 @@ func (s *Store) borrow(ctx context.Context, src *wire.Source, why error) error {
 		s.spare.giveBack(file)
 		return err
 	}
-	if err := seal(file.File); err != nil {
+	if err := memfile.Freeze(file.File); err != nil {
 		s.spare.giveBack(file)
 		return why
 	}

@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/pictor/pictor/edge/internal/memfile"
 )
 
 // spare keeps originals in memory that the folder does not take: renders go on while the disk is full or sick. Files
 // stay for a moment after their last use, as a page asks for its variants in a burst. Bytes count for as long as
 // anybody has the file open, here or in a render process, so the budget holds whatever becomes of them.
+// Where the system cannot tell, a disk that cannot be written stops renders.
 type spare struct {
 	maxBytes int64
 	life     time.Duration
@@ -48,7 +51,7 @@ func (s *spare) open(digest string) *os.File {
 	if !ok {
 		return nil
 	}
-	opened, err := reopen(file.File)
+	opened, err := memfile.Reopen(file.File)
 	if err != nil {
 		return nil
 	}
@@ -75,7 +78,7 @@ func (s *spare) room(bytes int64) (*memoryFile, error) {
 	if s.bytes+bytes > s.maxBytes {
 		return nil, errNoRoom
 	}
-	file, err := newMemory()
+	file, err := memfile.New()
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +129,7 @@ func (s *spare) expire() {
 // releaseLocked gives the memory of a file back, unless somebody has it open.
 func (s *spare) releaseLocked(digest string) {
 	file, _ := s.files.Peek(digest)
-	if isOpenElsewhere(file.File) {
+	if memfile.InUse(file.File) {
 		return
 	}
 	s.files.Remove(digest)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/memfile"
 	"github.com/pictor/pictor/edge/internal/rungs"
 	"github.com/pictor/pictor/shared/transform"
 )
@@ -139,7 +140,7 @@ func (p *Pool) newMaker(t *task, want rungs.Size) (*task, rungs.Size) {
 	}
 	maker.pixels = true
 	maker.estimate = p.learned.estimate(&maker.work)
-	out, err := rungs.NewPixels(3 * int64(size.Width) * int64(size.Height))
+	out, err := memfile.Sized(3 * int64(size.Width) * int64(size.Height))
 	if err != nil {
 		p.cfg.Log.Warn("no memory for a rung", "err", err)
 		maker.close()
@@ -163,7 +164,7 @@ func (p *Pool) rungTask(t *task, want rungs.Size) *task {
 		return nil
 	}
 	w.readSource()
-	file, err := rungs.Duplicate(t.file)
+	file, err := memfile.Duplicate(t.file)
 	if err != nil {
 		p.cfg.Log.Warn("no rung is made", "err", err)
 		return nil
@@ -247,7 +248,7 @@ func (p *Pool) madeLocked(b *burst, t *task, o outcome) {
 
 // writeLaterLocked makes the rung that is in memory a file, when there is nothing else to do.
 func (p *Pool) writeLaterLocked(t *task) {
-	file, err := rungs.Duplicate(t.file)
+	file, err := memfile.Duplicate(t.file)
 	if err != nil {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/memfile"
 	"github.com/pictor/pictor/shared/transform"
 	"github.com/pictor/pictor/shared/wire"
 )
@@ -21,7 +22,7 @@ func (p *Pool) Check(ctx context.Context) error {
 	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, side, side))); err != nil {
 		return fmt.Errorf("check renderer: %w", err)
 	}
-	file, err := memoryFile(picture.Bytes())
+	file, err := memfile.Of(picture.Bytes())
 	if err != nil {
 		return fmt.Errorf("check renderer: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/pictor/pictor/edge/internal/memfile"
 	"github.com/pictor/pictor/edge/internal/shelf"
 )
 
@@ -73,7 +74,7 @@ type Store struct {
 	hits, misses, held, kept atomic.Int64
 }
 
-// pixels of one source in one size. The file is anonymous memory that can neither shrink nor grow.
+// pixels of one source in one size. The file is one in memory that can neither shrink nor grow.
 type pixels struct {
 	Rung
 	used time.Time
@@ -137,7 +138,7 @@ func (s *Store) findPixels(digest string, want Size) *Rung {
 		p.used = time.Now()
 		r := p.Rung
 		var err error
-		if r.File, err = Duplicate(p.File); err != nil {
+		if r.File, err = memfile.Duplicate(p.File); err != nil {
 			return nil
 		}
 		return &r

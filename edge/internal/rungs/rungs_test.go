@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pictor/pictor/edge/internal/memfile"
 	"github.com/pictor/pictor/edge/internal/rungs"
 )
 
@@ -31,7 +32,7 @@ func plain(t *testing.T, width, height int, value byte) rungs.Rung {
 	t.Helper()
 	r := rungs.Rung{Size: rungs.Size{Width: width, Height: height}, Bands: 3, Bytes: int64(3 * width * height)}
 	var err error
-	if r.File, err = rungs.NewPixels(r.Bytes); err != nil {
+	if r.File, err = memfile.Sized(r.Bytes); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.File.Write(bytes.Repeat([]byte{value}, int(r.Bytes))); err != nil {
@@ -106,7 +107,7 @@ func TestPixelsExpire(t *testing.T) {
 	s := open(t, rungs.Options{Life: 20 * time.Millisecond})
 	s.Hold(digest(1), plain(t, 100, 100, 7))
 	r := s.Find(digest(1), rungs.Size{Width: 10, Height: 10})
-	for deadline := time.Now().Add(10 * time.Second); s.Stats().MemoryBytes != 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); s.Stats().MemoryBytes != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("pixels stay")
 		}
