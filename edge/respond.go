@@ -104,7 +104,7 @@ func (o *Object) put(resp *fasthttp.Response, from, length int64) {
 type streamed struct{ *answer }
 
 func (s streamed) put(resp *fasthttp.Response, from, length int64) {
-	resp.SetBodyStream(s.edge.slices(s.req, &s.known.Manifest, from, length), int(length))
+	resp.SetBodyStream(s.edge.download(s.req, &s.known.Manifest, from, length), int(length))
 }
 
 // entity settles conditions and ranges for a body of this size; the headers are prepared.

@@ -55,8 +55,9 @@ func (p *Pool) companionsLocked(t *task) *batch {
 // sharable: what is opaque from the first to the last step is the same picture in every format.
 func (t *task) sharable() bool {
 	s := t.spec
-	return t.digest != "" && t.over == nil && (!s.OrSource || t.rung != nil) && !t.fresh && !t.idle && !t.pixels && !t.source.Alpha && t.source.Frames <= 1 &&
-		lossy[s.Format] && s.Radius == 0 && t.layout.Angle == 0 && t.layout.Canvas == t.layout.Cropped.Size
+	return t.digest != "" && t.over == nil && (!s.OrSource || t.rung != nil) && !t.fresh && !t.idle && !t.pixels &&
+		!t.source.Alpha && t.source.Frames <= 1 && lossy[s.Format] && s.Radius == 0 && t.layout.Angle == 0 &&
+		t.layout.Canvas == t.layout.Cropped.Size
 }
 
 func (t *task) alike(other *task) bool {
