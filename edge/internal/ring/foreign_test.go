@@ -2,6 +2,7 @@ package ring_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -53,9 +54,9 @@ func TestForeignNodesGetNoWork(t *testing.T) {
 		}
 		eventually(t, "a sees "+want, func() bool { return names(a) == want && names(b) == want })
 		works := strings.Contains(meta, `"new"`)
-		if n := owned(a) + owned(b); works != (n < 1000) {
-			t.Errorf("beside a node of meta %s the others own %d of 1000 digests", meta, n)
-		}
+		eventually(t, fmt.Sprintf("beside a node of meta %s the others own all digests but its own", meta), func() bool {
+			return works == (owned(a)+owned(b) < 1000)
+		})
 		for _, stop := range []func() error{list.Shutdown, a.Close, b.Close} {
 			if err := stop(); err != nil {
 				t.Error(err)
@@ -91,9 +92,10 @@ func TestWarningsAreThrottled(t *testing.T) {
 	stranger := start(t, "stranger", func(o *ring.Options) {
 		o.Secret, o.Timing, o.Seeds = other, loud, []string{a.Address()}
 	})
+	began := time.Now()
 	eventually(t, "100 calls", func() bool { return stranger.Stats().JoinFailures >= 100 })
-	warnings := strings.Count(lines.String(), "level=WARN")
-	if warnings == 0 || warnings > 60 {
-		t.Fatalf("100 calls made %d warnings, want a few", warnings)
+	most := 25 + int(time.Since(began)/time.Second) // twenty at once, and one a second
+	if warnings := strings.Count(lines.String(), "level=WARN"); warnings == 0 || warnings > min(most, 90) {
+		t.Fatalf("100 calls made %d warnings, want %d at most", warnings, most)
 	}
 }

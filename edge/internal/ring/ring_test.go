@@ -4,28 +4,29 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/leaktest"
 	"github.com/pictor/pictor/edge/internal/ring"
 	"github.com/pictor/pictor/shared/freeport"
 )
 
 var _ edge.Ring = (*ring.Ring)(nil)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
-// quick notices everything in a fraction of a second.
+// quick notices everything in about a second. On a busy machine it may take a node for dead that is only slow, until it hears of
+// that one again: what holds once the ring is settled is waited for, not looked at once.
 var quick = ring.Timing{
-	ProbeInterval:  60 * time.Millisecond,
-	ProbeTimeout:   30 * time.Millisecond,
-	Suspicion:      3,
+	ProbeInterval:  200 * time.Millisecond,
+	ProbeTimeout:   100 * time.Millisecond,
+	Suspicion:      4,
 	GossipInterval: 20 * time.Millisecond,
-	Dial:           time.Second,
+	Dial:           5 * time.Second,
 	Sync:           time.Second,
 	Rejoin:         200 * time.Millisecond,
 	Retry:          100 * time.Millisecond,
@@ -82,9 +83,9 @@ func names(r *ring.Ring) string {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
@@ -101,17 +102,17 @@ func owned(r *ring.Ring) (n int) {
 
 func TestThreeNodesShareTheWork(t *testing.T) {
 	nodes := trio(t)
-	total := 0
-	for _, r := range nodes {
-		n := owned(r)
-		if n < 250 || n > 420 {
-			t.Errorf("%s owns %d of 1000 digests", r.Members()[0].Name, n)
+	eventually(t, "1000 digests have an owner each, and each node has its share", func() bool {
+		total := 0
+		for _, r := range nodes {
+			n := owned(r)
+			if n < 250 || n > 420 {
+				return false
+			}
+			total += n
 		}
-		total += n
-	}
-	if total != 1000 {
-		t.Errorf("1000 digests have %d owners", total)
-	}
+		return total == 1000
+	})
 	for i := range 100 {
 		for _, p := range nodes[0].Owners(fmt.Sprint("digest", i)) {
 			if p.Address != p.Name+".test:7000" {
@@ -119,6 +120,18 @@ func TestThreeNodesShareTheWork(t *testing.T) {
 			}
 		}
 	}
+}
+
+// share waits until the nodes own all digests between them.
+func share(t *testing.T, nodes ...*ring.Ring) {
+	t.Helper()
+	eventually(t, "1000 digests have an owner each", func() bool {
+		total := 0
+		for _, r := range nodes {
+			total += owned(r)
+		}
+		return total == 1000
+	})
 }
 
 func TestSeedMayStartLater(t *testing.T) {
@@ -150,9 +163,7 @@ func TestKilledNodeDisappearsAndReturns(t *testing.T) {
 		eventually(t, "the killed node is gone", func() bool { return names(r) == "a b" })
 	}
 	t.Logf("noticed after %v", time.Since(began))
-	if n := owned(nodes[0]) + owned(nodes[1]); n != 1000 {
-		t.Errorf("two nodes own %d of 1000 digests", n)
-	}
+	share(t, nodes[0], nodes[1])
 	if n := owned(nodes[2]); n != 1000 {
 		t.Errorf("a closed ring owns %d of 1000 digests, want all", n)
 	}
@@ -168,7 +179,7 @@ func TestLeaveIsNoticedAtOnce(t *testing.T) {
 	a := start(t, "a", func(o *ring.Options) { o.Timing = slow })
 	b := start(t, "b", func(o *ring.Options) { o.Timing, o.Seeds = slow, []string{a.Address()} })
 	eventually(t, "both see two", func() bool { return names(a) == "a b" && names(b) == "a b" })
-	if err := b.Leave(5 * time.Second); err != nil {
+	if err := b.Leave(time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "b is gone", func() bool { return names(a) == "a" })
@@ -176,14 +187,16 @@ func TestLeaveIsNoticedAtOnce(t *testing.T) {
 
 func TestDrainingNodeOwnsNothing(t *testing.T) {
 	nodes := trio(t)
-	if err := nodes[1].Drain(5 * time.Second); err != nil {
+	if err := nodes[1].Drain(time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if n := owned(nodes[1]); n != 0 {
 		t.Errorf("the draining node owns %d of 1000 digests", n)
 	}
 	for _, r := range []*ring.Ring{nodes[0], nodes[2]} {
-		eventually(t, "others know of the draining", func() bool { return r.Members()[1].Draining })
+		eventually(t, "others know of the draining", func() bool {
+			return slices.ContainsFunc(r.Members(), func(m ring.Member) bool { return m.Name == "b" && m.Draining })
+		})
 		for i := range 1000 {
 			for _, p := range r.Owners(fmt.Sprint("digest", i)) {
 				if p.Name == "b" {
@@ -192,9 +205,7 @@ func TestDrainingNodeOwnsNothing(t *testing.T) {
 			}
 		}
 	}
-	if n := owned(nodes[0]) + owned(nodes[2]); n != 1000 {
-		t.Errorf("the others own %d of 1000 digests", n)
-	}
+	share(t, nodes[0], nodes[2])
 }
 
 func TestWrongSecretCannotJoin(t *testing.T) {
@@ -210,18 +221,19 @@ func TestWeightTravels(t *testing.T) {
 	a := start(t, "a", nil)
 	b := start(t, "b", func(o *ring.Options) { o.Weight, o.Seeds = 9, []string{a.Address()} })
 	eventually(t, "both see two", func() bool { return names(a) == "a b" && names(b) == "a b" })
-	if n := owned(a); n < 60 || n > 140 {
-		t.Errorf("with a tenth of the weight a owns %d of 1000 digests", n)
-	}
+	eventually(t, "with a tenth of the weight a owns about a tenth of 1000 digests", func() bool {
+		n := owned(a)
+		return n >= 60 && n <= 140
+	})
 }
 
 func TestPeerAddressWithoutHost(t *testing.T) {
 	a := start(t, "a", func(o *ring.Options) { o.Peer = ":7777" })
 	b := start(t, "b", seeds(a.Address()))
-	eventually(t, "b sees a", func() bool { return names(b) == "a b" })
-	if got := b.Members()[0].Peer; got != "127.0.0.1:7777" {
-		t.Fatalf("peer address is %q, want the host of the gossip", got)
-	}
+	eventually(t, "b sees a at the host of its gossip", func() bool {
+		all := b.Members()
+		return len(all) == 2 && all[0].Peer == "127.0.0.1:7777"
+	})
 }
 
 func TestBadOptions(t *testing.T) {
