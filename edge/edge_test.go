@@ -72,7 +72,7 @@ func newWorld(t testing.TB) *world {
 		Originals: w, Ring: ringFunc(func(string) []edge.Peer { return w.owners }), Peers: peersOf{w}, Renderer: rendererOf{w},
 		Limiter: w.limiter, Client: func(*fasthttp.RequestCtx) netip.Addr { return w.address },
 		Observer: silent{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
-		Policy: edge.Policy{PublicAge: time.Hour, Deadline: 5 * time.Second, StaleWhileRevalidate: 24 * time.Hour,
+		Policy: edge.Policy{PublicAge: time.Hour, Deadline: time.Minute, StaleWhileRevalidate: 24 * time.Hour,
 			StaleIfError: 24 * time.Hour}})
 	w.serve()
 	return w

@@ -27,7 +27,7 @@ func (w *world) told(told chan string) string {
 	select {
 	case got := <-told:
 		return got
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		w.t.Fatal("nothing was reported")
 		return ""
 	}
@@ -150,7 +150,7 @@ func (w *world) forget() {
 // settled waits for what goes on in the background.
 func (w *world) settled(holds func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatal("it did not come to that")
 		}
