@@ -61,7 +61,7 @@ func TestRestartLosesNothing(t *testing.T) {
 	end, crew := make(chan struct{}), sync.WaitGroup{}
 	var answered atomic.Int64
 	for worker := range 6 {
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: worker%2 == 0}, Timeout: 20 * time.Second}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: worker%2 == 0}, Timeout: time.Minute}
 		crew.Go(func() {
 			for {
 				select {
@@ -86,7 +86,7 @@ func TestRestartLosesNothing(t *testing.T) {
 	more := func(n int64) {
 		t.Helper()
 		at := answered.Load()
-		for deadline := time.Now().Add(20 * time.Second); answered.Load() < at+n && !t.Failed(); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); answered.Load() < at+n && !t.Failed(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("no answers")
 			}

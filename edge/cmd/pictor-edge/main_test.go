@@ -39,7 +39,7 @@ func flags(t *testing.T) (all []string, public, ops string) {
 	public, ops = ports[0], ports[1]
 	return []string{"serve", "--listen", public, "--ops-listen", ops, "--peer-listen", ports[2], "--gossip-listen", ports[3],
 		"--origin", ports[4], "--data", t.TempDir(), "--workers", "1", "--network", "local", "--name", "edge-under-test",
-		"--cluster-key", strings.Repeat("k", 32), "--drain-wait", "5s"}, public, ops
+		"--cluster-key", strings.Repeat("k", 32), "--drain-wait", "30s"}, public, ops
 }
 
 // start runs an edge in this process.
@@ -64,7 +64,7 @@ func start(t *testing.T, more ...string) (public, ops string) {
 // waitFor waits until the process lives.
 func waitFor(t *testing.T, ops string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if resp, err := http.Get("http://" + ops + "/healthz"); err == nil {
 			resp.Body.Close()
 			return

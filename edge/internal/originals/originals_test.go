@@ -17,16 +17,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/pictor/pictor/edge"
+	"github.com/pictor/pictor/edge/internal/leaktest"
 	"github.com/pictor/pictor/edge/internal/originals"
 	"github.com/pictor/pictor/shared/wire"
 )
 
 var _ edge.Originals = (*originals.Store)(nil)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // blob makes a source of random bytes.
 func blob(seed uint64, size int) (*wire.Source, []byte) {
@@ -188,9 +187,9 @@ func wantWhole(t *testing.T, o *origin, whole, ranged int) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
