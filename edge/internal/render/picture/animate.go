@@ -114,9 +114,5 @@ func keepFrames(body []byte, strip *frame) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	canvas := transform.Size{Width: strip.Width(), Height: strip.PageHeight()}
-	if len(t.delays) != strip.Height()/canvas.Height {
-		return body, nil
-	}
-	return withEveryFrame(body, canvas, t), nil
+	return withEveryFrame(body, transform.Size{Width: strip.Width(), Height: strip.PageHeight()}, t), nil
 }

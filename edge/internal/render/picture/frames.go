@@ -9,9 +9,9 @@ import (
 
 // withEveryFrame gives a WebP animation back the frames that libwebp left out: it writes none that looks like the one
 // before it, but lets that one last longer, and makes a still of an animation of nothing else. Each gets its own delay
-// again; what was left out becomes a frame that changes nothing. The delays, in milliseconds, tell what was left out, so
-// none may be zero. A body that lacks no frame, or that is not what libwebp makes of these delays, is returned as it is;
-// otherwise it is copied.
+// again; what was left out becomes a frame that changes nothing. The delays tell what was left out, so none may be zero;
+// they are milliseconds of at most 24 bits. A body that lacks no frame, or is not what libwebp makes of these delays, is
+// returned as it is; otherwise it is copied.
 func withEveryFrame(body []byte, canvas transform.Size, t timing) []byte {
 	chunks, ok := readWebP(body)
 	if !ok {
@@ -33,7 +33,8 @@ func withEveryFrame(body []byte, canvas transform.Size, t timing) []byte {
 
 // chunk is a part of a WebP file, which is in RIFF. An animation has a VP8X with flags and the canvas, an ANIM with the
 // number of rounds and an ANMF a frame, that holds the chunks of the frame's picture behind a header. A still has the
-// chunks of its picture in their place, and a VP8X only if need be. Numbers are little-endian, chunks start at even places.
+// chunks of its picture in their place, and a VP8X only if need be. Numbers are little-endian; chunks start at even
+// places.
 type chunk struct {
 	id   string // of four letters
 	data []byte

@@ -18,19 +18,21 @@ import (
 
 // shot is a frame as a file stores it: a rectangle of one colour, drawn on what is there.
 type shot struct {
-	colour  int // one of quarters, or clear
+	colour  int // one of quarters, or glass, through which one sees
 	area    image.Rectangle
 	delay   int // milliseconds
 	dispose bool
 }
 
 const (
-	clear       = 4
+	glass       = 4
 	movieWidth  = 48
 	movieHeight = 32
 )
 
 var (
+	movieSize = transform.Size{Width: movieWidth, Height: movieHeight}
+
 	whole  = image.Rect(0, 0, movieWidth, movieHeight)
 	patch  = image.Rect(4, 6, 30, 20)
 	corner = image.Rect(34, 20, 48, 32)
@@ -41,21 +43,23 @@ func times(n int, s shot) []shot { return slices.Repeat([]shot{s}, n) }
 
 // movies have frames that show what the one before them shows.
 var movies = map[string][]shot{
-	"two":            {{0, whole, 50, false}, {0, whole, 70, false}, {1, whole, 90, false}},
-	"first":          slices.Concat(times(5, shot{0, whole, 40, false}), []shot{{1, whole, 50, false}, {2, whole, 60, false}}),
-	"last":           slices.Concat([]shot{{1, whole, 50, false}, {2, whole, 60, false}}, times(5, shot{0, whole, 40, false})),
+	"two": {{0, whole, 50, false}, {0, whole, 70, false}, {1, whole, 90, false}},
+	"first": slices.Concat(times(5, shot{0, whole, 40, false}),
+		[]shot{{1, whole, 50, false}, {2, whole, 60, false}}),
+	"last": slices.Concat([]shot{{1, whole, 50, false}, {2, whole, 60, false}},
+		times(5, shot{0, whole, 40, false})),
 	"all":            {{2, whole, 50, false}, {2, whole, 500, false}, {2, whole, 20, false}, {2, whole, 5000, false}},
-	"nothing at all": {{clear, whole, 50, false}, {clear, whole, 60, false}, {clear, whole, 70, false}},
-	"all half clear": {{0, patch, 50, false}, {0, patch, 60, false}, {clear, patch, 70, false}},
+	"nothing at all": {{glass, whole, 50, false}, {glass, whole, 60, false}, {glass, whole, 70, false}},
+	"all half glass": {{0, patch, 50, false}, {0, patch, 60, false}, {glass, patch, 70, false}},
 	"two and two": {{0, whole, 50, false}, {0, whole, 50, false}, {1, whole, 50, false}, {1, whole, 50, false},
 		{0, whole, 50, false}, {0, whole, 50, false}},
 	"patches": {{0, whole, 50, false}, {1, patch, 60, false}, {1, patch, 70, false}, {2, corner, 80, false},
 		{2, corner, 90, false}, {1, patch, 100, false}},
-	"clear patches": {{clear, whole, 30, false}, {1, patch, 40, false}, {clear, patch, 50, false}, {clear, corner, 60, false},
+	"glass patches": {{glass, whole, 30, false}, {1, patch, 40, false}, {glass, patch, 50, false}, {glass, corner, 60, false},
 		{3, corner, 70, false}, {3, corner, 80, false}},
 	// What vanishes is cheaper to dispose of than to paint over, and then a frame that is held must be disposed of.
 	"disposed": {{1, patch, 50, true}, {1, patch, 60, true}, {1, patch, 70, true}, {2, corner, 80, true}, {2, corner, 90, true},
-		{1, patch, 100, true}, {clear, corner, 110, false}, {clear, corner, 120, false}},
+		{1, patch, 100, true}, {glass, corner, 110, false}, {glass, corner, 120, false}},
 	"disposed whole": {{0, whole, 50, true}, {0, whole, 60, true}, {3, corner, 70, true}, {3, corner, 80, false}},
 	"delays": {{0, whole, 0, false}, {0, whole, 10, false}, {0, whole, 20, false}, {1, whole, 0, false}, {1, whole, 0, false},
 		{1, whole, 655_350, false}, {1, whole, 0, false}, {2, whole, 100, false}, {2, whole, 100, false}},
@@ -97,16 +101,18 @@ func webpMovie(t testing.TB, shots []shot) []byte {
 	for _, s := range shots {
 		at, size := s.area.Min, s.area.Size()
 		colour := append(slices.Clone(append(quarters[:], []byte{0, 0, 0})[s.colour]), 255)
-		if s.colour == clear {
+		if s.colour == glass {
 			colour[3] = 0
 		}
 		img := fromPixels(t, bytes.Repeat(colour, size.X*size.Y), size.X, size.Y, 4)
-		picture := must(img.WebpsaveBuffer(&vips.WebpsaveBufferOptions{Lossless: true, Exact: true, Keep: vips.KeepNone}))(t)[12:]
+		options := vips.WebpsaveBufferOptions{Lossless: true, Exact: true, Keep: vips.KeepNone}
+		picture := must(img.WebpsaveBuffer(&options))(t)[12:]
 		flags := byte(0)
 		if s.dispose {
 			flags = 1
 		}
-		frame := slices.Concat(three(at.X/2), three(at.Y/2), three(size.X-1), three(size.Y-1), three(s.delay), []byte{flags}, picture)
+		frame := slices.Concat(three(at.X/2), three(at.Y/2), three(size.X-1), three(size.Y-1), three(s.delay), []byte{flags},
+			picture)
 		body = append(body, put("ANMF", frame...)...)
 	}
 	return put("RIFF", body...)
@@ -116,7 +122,8 @@ func webpMovie(t testing.TB, shots []shot) []byte {
 // leaves out by itself.
 func TestEveryFrameIsKept(t *testing.T) {
 	for name, shots := range movies {
-		for from, body := range map[transform.Format][]byte{transform.GIF: gifMovie(t, shots), transform.WebP: webpMovie(t, shots)} {
+		bodies := map[transform.Format][]byte{transform.GIF: gifMovie(t, shots), transform.WebP: webpMovie(t, shots)}
+		for from, body := range bodies {
 			src := transform.Source{Format: from, Width: movieWidth, Height: movieHeight, Frames: len(shots), Alpha: true}
 			for _, text := range []string{"f_gif", "f_webp", "f_webp,q_100", "w_20,h_30,c_fill,f_gif", "w_20,h_30,c_fill,f_webp",
 				"c_crop,x_10,y_8,w_33,h_21,f_webp", "bg_ffffff,pad_3,r_90,f_webp"} {
@@ -204,9 +211,20 @@ func seen(t testing.TB, img *vips.Image, ground float64) []byte {
 	return must(on.WriteToMemory())(t)
 }
 
+// What is encoded a second time, better, has them too.
+func TestEveryFrameIsKeptAtBest(t *testing.T) {
+	body := gifMovie(t, movies["two and two"])
+	src := transform.Source{Format: transform.GIF, Width: movieWidth, Height: movieHeight, Frames: 6}
+	spec := must(transform.Parse("f_webp"))(t).Settle(src, transform.Accept{})
+	out := allFrames(t, must(Job{Source: src, Bytes: int64(len(body)), Spec: spec, Best: true}.Render(body))(t))
+	if out.Pages() != 6 {
+		t.Errorf("%d frames, want 6", out.Pages())
+	}
+}
+
 // The frame that is put in is the one that libwebp itself puts in where a delay gets too long.
 func TestHeldFrame(t *testing.T) {
-	body := withEveryFrame(mergedMovie(t, movies["two"]), transform.Size{Width: movieWidth, Height: movieHeight}, timing{[]int{50, 70, 90}, 0})
+	body := withEveryFrame(mergedMovie(t, movies["two"]), movieSize, timing{[]int{50, 70, 90}, 0})
 	const held = "ANMF\x20\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" + "\x46\x00\x00\x00" +
 		"VP8L\x08\x00\x00\x00" + "\x2f\x00\x00\x00\x10\x88\x88\x08"
 	if !bytes.Contains(body, []byte(held)) {
@@ -214,6 +232,39 @@ func TestHeldFrame(t *testing.T) {
 	}
 	if body[20]&0x10 == 0 {
 		t.Error("the file says that it is opaque")
+	}
+}
+
+// What is not what libwebp makes of these delays stays as it is.
+func TestStrangeBodies(t *testing.T) {
+	for name, delays := range map[string][]int{"two": {50, 70, 90}, "disposed": {50, 60, 70, 80, 90, 100, 110, 120}} {
+		file := mergedMovie(t, movies[name])
+		if bytes.Equal(withEveryFrame(file, movieSize, timing{delays, 0}), file) {
+			t.Fatalf("%s: lacks nothing", name)
+		}
+		longer, shorter := append(slices.Clone(delays), 10), delays[:len(delays)-1]
+		for _, wrong := range [][]int{nil, {50}, delays[1:], shorter, longer, {1, 2, 3, 4}} {
+			wantAsItIs(t, file, wrong)
+		}
+		for n := range file {
+			wantAsItIs(t, file[:n], delays)
+			if n >= 12 { // cut off, but the file says so
+				cut := slices.Clone(file[:n])
+				binary.LittleEndian.PutUint32(cut[4:], uint32(n-8))
+				wantAsItIs(t, cut, delays)
+			}
+		}
+	}
+	wantAsItIs(t, []byte("RIFF\x0c\x00\x00\x00WEBPVP8 \xff\xff\xff\xff"), []int{20, 20})
+	wantAsItIs(t, []byte("RIFF\x0c\x00\x00\x00WEBPANMF\x00\x00\x00\x00"), []int{20, 20})
+	wantAsItIs(t, []byte("RIFF\x0c\x00\x00\x00WEBPALPH\x00\x00\x00\x00"), []int{20, 20})
+	wantAsItIs(t, []byte("RIFF\x1e\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00..........ANMF\x00\x00\x00\x00"), []int{20, 20})
+}
+
+func wantAsItIs(t *testing.T, body []byte, delays []int) {
+	t.Helper()
+	if got := withEveryFrame(body, movieSize, timing{delays, 0}); !bytes.Equal(got, body) {
+		t.Fatalf("%d bytes became %d with the delays %v", len(body), len(got), delays)
 	}
 }
 
@@ -234,7 +285,7 @@ func FuzzEveryFrame(f *testing.F) {
 			delays = append(delays, int(binary.LittleEndian.Uint16(packed)))
 		}
 		before := slices.Clone(body)
-		after := withEveryFrame(body, transform.Size{Width: movieWidth, Height: movieHeight}, timing{delays, 3})
+		after := withEveryFrame(body, movieSize, timing{delays, 3})
 		if !bytes.Equal(before, body) {
 			t.Fatal("the body was written to")
 		}
