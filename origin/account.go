@@ -3,7 +3,6 @@ package origin
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/mail"
 	"strings"
 	"time"
@@ -59,56 +58,6 @@ func (p Plan) mayShow(visibility string) error {
 
 // activeAdmin reports whether the account is an administrator who can act.
 func (a Account) activeAdmin() bool { return a.Role == RoleAdmin && !a.Disabled }
-
-// Principal is who is asking: an account, and how it proved itself.
-type Principal struct {
-	Account   Account
-	SessionID string // hash of the session token when a browser session asks
-	KeyID     string // public id of the API key when a service asks
-
-	denied    Scopes    // what the key is not for
-	expiresAt time.Time // of the key; zero when it does not expire
-}
-
-// mustRead refuses keys that are not for looking.
-func (p Principal) mustRead() error { return p.mustHave(ScopeRead) }
-
-// mustWrite refuses keys that are only for looking.
-func (p Principal) mustWrite() error { return p.mustHave(ScopeWrite) }
-
-func (p Principal) mustHave(needed Scopes) error {
-	if p.denied&needed != 0 {
-		return Errorf(Forbidden, "the API key does not have the scope %s", needed)
-	}
-	return nil
-}
-
-// Admin reports whether the principal may act on everybody's things.
-func (p Principal) Admin() bool { return p.Account.Role == RoleAdmin }
-
-func (p Principal) mustBeAdmin() error {
-	if !p.Admin() {
-		return Errorf(Forbidden, "only administrators may do this")
-	}
-	return nil
-}
-
-// mustStillBeAdmin asks the store: of two administrators who delete each other at the same time, one comes too late.
-func (p Principal) mustStillBeAdmin(tx ReadTx) error {
-	acc, err := tx.Account(p.Account.ID)
-	if KindOf(err) == NotFound || err == nil && !acc.activeAdmin() {
-		return Errorf(Forbidden, "only administrators may do this")
-	}
-	return err
-}
-
-// mustHaveSession refuses services what only a person may do.
-func (p Principal) mustHaveSession() error {
-	if p.SessionID == "" {
-		return Errorf(Forbidden, "this needs a signed-in session, an API key does not do")
-	}
-	return nil
-}
 
 // NewAccount is what an account is made of. Without a Username one is derived from the e-mail; without a Role it is
 // RoleUser.
@@ -495,66 +444,3 @@ func parseEmail(text string) (string, error) {
 }
 
 func foldEmail(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
-
-const maxUsernameBytes = 32
-
-// reservedUsernames stand, or may come to stand, where a username could be in a URL.
-var reservedUsernames = func() map[string]bool {
-	words := "about account accounts admin api app apps asset assets auth avatar billing blog cdn dashboard debug " +
-		"delivery demo docs e edge explore favicon files health healthz help home i image images img info invite invites " +
-		"legal login logout mail metrics new null oauth origin pictor private public readyz register robots root " +
-		"search security settings share sign signin signout signup static status support system t team teams terms " +
-		"undefined upload uploads usage user users v v1 v2 v3 video videos webhook webhooks well-known www"
-	set := map[string]bool{}
-	for _, word := range strings.Fields(words) {
-		set[word] = true
-	}
-	return set
-}()
-
-func checkUsername(name string) error {
-	if name == "" || len(name) > maxUsernameBytes || slug(name, maxUsernameBytes) != name {
-		return Errorf(Invalid, "username must be 1 to %d of a–z, 0–9 and single hyphens inside", maxUsernameBytes)
-	}
-	if reservedUsernames[name] {
-		return Errorf(Invalid, "username is a reserved word")
-	}
-	return nil
-}
-
-// freeUsername derives a username from the local part of the e-mail, numbered if need be.
-func freeUsername(tx ReadTx, email string) (string, error) {
-	local, _, _ := strings.Cut(email, "@")
-	stem := slug(local, maxUsernameBytes-8)
-	if stem == "" {
-		stem = "user"
-	}
-	name := stem
-	for n := 2; ; n++ {
-		if !reservedUsernames[name] {
-			_, err := tx.AccountByUsername(name)
-			if KindOf(err) == NotFound {
-				return name, nil
-			}
-			if err != nil {
-				return "", err
-			}
-		}
-		name = fmt.Sprintf("%s-%d", stem, n)
-	}
-}
-
-// slug keeps [a-z0-9] of the lower-cased text, with one hyphen for every run of other characters inside it, in at most
-// limit bytes.
-func slug(text string, limit int) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(text) {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			b.WriteRune(r)
-		} else if s := b.String(); s != "" && s[len(s)-1] != '-' {
-			b.WriteByte('-')
-		}
-	}
-	s := b.String()
-	return strings.Trim(s[:min(len(s), limit)], "-")
-}

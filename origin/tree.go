@@ -2,8 +2,6 @@ package origin
 
 import (
 	"context"
-	"errors"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -159,77 +157,6 @@ func orNil(text string) *string {
 		return nil
 	}
 	return &text
-}
-
-// maxFileChars keeps a file's name from filling a path.
-const maxFileChars = 100
-
-// treePath works out where an upload goes. Names are made fit for URLs; a file that says nothing of its format gets the
-// extension of what it is.
-func treePath(wanted string, r *Received) (string, error) {
-	segments, err := cleanSegments(wanted)
-	if err != nil {
-		return "", err
-	}
-	whole := len(segments) > 0 && !strings.HasSuffix(wanted, "/") && hasExtension(segments[len(segments)-1])
-	if !whole {
-		file := cleanName(path.Base(strings.ReplaceAll(r.Filename, `\`, "/")))
-		if stem, _ := delivery.SplitPath(file); stem == "" || r.Filename == "" {
-			file = r.Source.Digest[:treeIDChars]
-		}
-		if !hasExtension(file) {
-			file += "." + r.Source.Format
-		}
-		segments = append(segments, file)
-	}
-	full := strings.Join(segments, "/")
-	if err := delivery.CheckPath(full); err != nil {
-		return "", Errorf(Invalid, "path: %v", err)
-	}
-	return full, nil
-}
-
-// cleanSegments makes a path that a client names fit for URLs. Empty segments mean nothing.
-func cleanSegments(path string) (segments []string, err error) {
-	for segment := range strings.SplitSeq(strings.ReplaceAll(path, `\`, "/"), "/") {
-		if segment = strings.TrimSpace(segment); segment == "" {
-			continue
-		}
-		clean := cleanName(segment)
-		if clean == "" {
-			return nil, Errorf(Invalid, "path: %q cannot be a folder", segment)
-		}
-		segments = append(segments, clean)
-	}
-	return segments, nil
-}
-
-// hasExtension reports whether the name ends as a picture that can be delivered does.
-func hasExtension(name string) bool {
-	_, ext := delivery.SplitPath(name)
-	return ext != "" && ext != "jxl"
-}
-
-// cleanName makes a name fit for URLs: runs of other characters than letters, digits and . _ ~ become a hyphen, and
-// neither that nor a dot stands at the beginning.
-func cleanName(name string) string {
-	var b strings.Builder
-	for _, r := range name {
-		switch {
-		case r < 0x80 && (r >= '0' && r <= '9' || r|0x20 >= 'a' && r|0x20 <= 'z' || strings.ContainsRune("._~", r)):
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
-			b.WriteByte('-')
-		}
-	}
-	clean := strings.TrimLeft(b.String(), ".-")
-	stem, ext := delivery.SplitPath(clean)
-	suffix := clean[len(stem):]
-	if ext == "" {
-		suffix = ""
-	}
-	stem = strings.Trim(stem[:min(len(stem), maxFileChars)], "-")
-	return stem + suffix
 }
 
 // ListTree asks for a page of one's own tree, newest first.
@@ -434,79 +361,4 @@ func mustHaveEmptyTree(tx ReadTx, acc Account) error {
 		return Errorf(Invalid, "the username stands in the URLs of %d pictures and cannot change while they exist", count)
 	}
 	return err
-}
-
-// PathURL is where edges deliver a picture by one of its paths, as it was uploaded.
-func (c *Core) PathURL(path wire.Name) string { return c.cfg.DeliveryURL + pathTarget(path, path.Name) }
-
-func pathTarget(at wire.Name, name string) string {
-	return delivery.SrcURL(strings.TrimPrefix(at.Namespace, wire.PathSpace("")), name)
-}
-
-// FormatURLs gives the URLs of a picture in the formats with these extensions: under its stem where that is its own, else
-// under its whole path.
-func (c *Core) FormatURLs(ctx context.Context, asset Asset, extensions ...string) (urls []string, err error) {
-	err = c.cfg.Store.View(ctx, func(tx ReadTx) error {
-		base, err := stemOf(tx, asset)
-		for _, ext := range extensions {
-			urls = append(urls, c.cfg.DeliveryURL+pathTarget(asset.Paths[0], base+"."+ext))
-		}
-		return err
-	})
-	return urls, err
-}
-
-// stemOf is what stands in front of a format's extension to mean this asset.
-func stemOf(tx ReadTx, asset Asset) (string, error) {
-	first := asset.Paths[0]
-	stem, _ := delivery.SplitPath(first.Name)
-	holder, err := tx.AssetByStem(first.Namespace, stem)
-	if err != nil || holder.ID == asset.ID {
-		return stem, err
-	}
-	return first.Name, nil
-}
-
-// SignPath signs a URL that delivers a picture of one's own tree, private or not, for a time. The query is added as it
-// is, and may be changed by whoever has the URL: the signature is for the picture. With an extension it is the URL of
-// that format.
-func (c *Core) SignPath(ctx context.Context, who Principal, id, extension, query string, ttl time.Duration) (url string,
-	expires time.Time, err error) {
-	if err := who.mustRead(); err != nil {
-		return "", time.Time{}, err
-	}
-	if ttl < time.Second || ttl > maxTTL {
-		return "", time.Time{}, Errorf(Invalid, "the life of a signed URL must be from 1 second to %d seconds",
-			int(maxTTL.Seconds()))
-	}
-	var at wire.Name
-	err = c.cfg.Store.View(ctx, func(tx ReadTx) error {
-		asset, err := inTree(tx, who, id)
-		if err != nil {
-			return err
-		}
-		at = asset.Paths[0]
-		if extension == "" {
-			return nil
-		}
-		stem, err := stemOf(tx, asset)
-		at.Name = stem + "." + extension
-		return err
-	})
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	keys, err := c.signer(ctx)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	expires = c.cfg.Now().Add(ttl).Truncate(time.Second)
-	target := delivery.SignSrc(keys, strings.TrimPrefix(at.Namespace, wire.PathSpace("")), at.Name, query, expires)
-	if _, err := delivery.Parse(target); err != nil {
-		if bad, ok := errors.AsType[*delivery.Error](err); ok {
-			return "", time.Time{}, Errorf(Invalid, "%s", bad.Message)
-		}
-		return "", time.Time{}, err
-	}
-	return c.cfg.DeliveryURL + target, expires, nil
 }
