@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -147,25 +149,45 @@ func TestSameOrigin(t *testing.T) {
 	}
 }
 
-// slowly opens a connection, sends the head of an upload and then a byte at each interval, and gives the answer.
-func slowly(t *testing.T, server *httptest.Server, interval time.Duration, bytes int) (*http.Response, error) {
-	t.Helper()
-	conn, err := net.Dial("tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+// lineOf is a listener with one connection.
+type lineOf chan net.Conn
+
+func (l lineOf) Accept() (net.Conn, error) {
+	if conn, open := <-l; open {
+		return conn, nil
 	}
-	t.Cleanup(func() { conn.Close() })
-	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", bytes)
-	go func() {
+	return nil, net.ErrClosed
+}
+func (l lineOf) Close() error   { close(l); return nil }
+func (l lineOf) Addr() net.Addr { return &net.TCPAddr{} }
+
+// slowly sends the head of an upload and then a byte at each interval, and gives the answer. It is for a bubble of synctest, in
+// which no machine is too busy to keep the pace.
+func slowly(t *testing.T, handler http.Handler, interval time.Duration, bytes int) *http.Response {
+	t.Helper()
+	conn, far := net.Pipe()
+	line := make(lineOf, 1)
+	line <- far
+	server := &http.Server{Handler: handler}
+	var both sync.WaitGroup
+	both.Go(func() { server.Serve(line) })
+	defer both.Wait()
+	defer server.Close()
+	defer conn.Close()
+	both.Go(func() {
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", bytes)
 		for range bytes {
 			time.Sleep(interval)
 			if _, err := conn.Write([]byte("x")); err != nil {
 				return
 			}
 		}
-	}()
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	return http.ReadResponse(bufio.NewReader(conn), nil)
+	})
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
 }
 
 func TestPace(t *testing.T) {
@@ -192,16 +214,11 @@ func TestPace(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			server := httptest.NewServer(tt.pace.Limit(handler))
-			defer server.Close()
-			resp, err := slowly(t, server, tt.interval, tt.bytes)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if resp.StatusCode != tt.want {
-				t.Errorf("got %d, want %d", resp.StatusCode, tt.want)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				if resp := slowly(t, tt.pace.Limit(handler), tt.interval, tt.bytes); resp.StatusCode != tt.want {
+					t.Errorf("got %d, want %d", resp.StatusCode, tt.want)
+				}
+			})
 		})
 	}
 }
