@@ -73,7 +73,7 @@ func TestPrivateTargets(t *testing.T) {
 	if len(hosts) < 40 {
 		t.Fatalf("only %d targets", len(hosts))
 	}
-	c := New(Options{Timeout: 5 * time.Second, Resolver: resolver(t, func(string, int) string { return "127.0.0.1" })})
+	c := New(Options{Timeout: time.Minute, Resolver: resolver(t, func(string, int) string { return "127.0.0.1" })})
 	for _, host := range hosts {
 		refused(t, c, "http://"+host+":"+v.port+"/x.png")
 	}
@@ -131,7 +131,7 @@ func TestRedirectsInside(t *testing.T) {
 	c, base := allowed(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", to.Load().(string))
 		w.WriteHeader(http.StatusFound)
-	}), Options{Timeout: 5 * time.Second, Resolver: resolver(t, func(string, int) string { return "127.0.0.1" })})
+	}), Options{Timeout: time.Minute, Resolver: resolver(t, func(string, int) string { return "127.0.0.1" })})
 	for _, target := range inside {
 		to.Store(target)
 		refused(t, c, base+"/start")
@@ -154,7 +154,7 @@ func TestRebinding(t *testing.T) {
 		}
 		return "127.0.0.1"
 	})
-	c := New(Options{Timeout: 5 * time.Second, Resolver: answers, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}})
+	c := New(Options{Timeout: time.Minute, Resolver: answers, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}})
 	before := v.accepted.Load()
 	good := 0
 	for range 10 {
@@ -271,9 +271,11 @@ func TestLimits(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-stuck
 	})
-	c, base := allowed(t, mux, Options{MaxBytes: 1000, Timeout: 300 * time.Millisecond})
+	patient, base := allowed(t, mux, Options{MaxBytes: 1000, Timeout: time.Minute})
+	hasty := *patient
+	hasty.opt.Timeout = 300 * time.Millisecond
 	t.Cleanup(func() { close(stuck) }) // before the server waits for its handlers
-	read := func(path string) error {
+	read := func(c *Client, path string) error {
 		body, _, err := c.Fetch(t.Context(), base+path)
 		if err != nil {
 			return err
@@ -282,10 +284,13 @@ func TestLimits(t *testing.T) {
 		_, err = io.Copy(io.Discard, body)
 		return err
 	}
-	for path, kind := range map[string]origin.Kind{"/known": origin.TooLarge, "/endless": origin.TooLarge, "/slow": origin.Invalid} {
-		if err := read(path); err == nil || origin.KindOf(err) != kind {
+	for path, kind := range map[string]origin.Kind{"/known": origin.TooLarge, "/endless": origin.TooLarge} {
+		if err := read(patient, path); err == nil || origin.KindOf(err) != kind {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+	if err := read(&hasty, "/slow"); err == nil || origin.KindOf(err) != origin.Invalid {
+		t.Errorf("/slow: %v", err)
 	}
 }
 
