@@ -38,7 +38,7 @@ type Options struct {
 	MaxUploadBytes int64         // 0: 1 MiB
 	Proxies        kit.Proxies
 	PublicURL      string
-	DrainWait      time.Duration // 0: 5 s
+	DrainWait      time.Duration // 0: 30 s
 	Plan           origin.Plan   // of all accounts
 	Fetch          origin.Fetcher
 	Dialects       []string
@@ -67,7 +67,7 @@ func Start(t testing.TB, opt Options) *Origin {
 		opt.MaxUploadBytes = 1 << 20
 	}
 	if opt.DrainWait == 0 {
-		opt.DrainWait = 5 * time.Second
+		opt.DrainWait = 30 * time.Second
 	}
 	if opt.Limits == nil {
 		opt.Limits = origin.Limits{}
