@@ -17,7 +17,7 @@ import (
 func TestFailedImportLeavesNothing(t *testing.T) {
 	t.Parallel()
 	o := servertest.Start(t, servertest.Options{MaxUploadBytes: 64 << 10,
-		Fetch: fetchurl.New(fetchurl.Options{MaxBytes: 64 << 10, Timeout: 5 * time.Second,
+		Fetch: fetchurl.New(fetchurl.Options{MaxBytes: 64 << 10, Timeout: time.Minute,
 			Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})})
 	account(t, o, "anna", origin.PlanPro, origin.AllScopes)
 	anna, _ := o.Session(t, "anna@example.com", "a password")
