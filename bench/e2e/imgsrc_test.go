@@ -93,7 +93,7 @@ func venv(t testing.TB, name string) string {
 		return python
 	}
 	for _, command := range [][]string{{"python3", "-m", "venv", "--clear", folder},
-		{python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "--requirement", requirements}} {
+		{python, "-m", "pip", "install", "--quiet", "--retries", "10", "--require-hashes", "--only-binary", ":all:", "--requirement", requirements}} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
 		}
