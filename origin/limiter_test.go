@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 	"time"
@@ -9,6 +10,9 @@ import (
 
 	"github.com/pictor/pictor/shared/limit"
 )
+
+// What is drawn is the same each time; -rapid.seed=0 draws something else.
+func init() { _ = flag.Set("rapid.seed", "1") }
 
 func newLimiter(rate limit.Rate) *limiter {
 	return &limiter{rate: rate, marks: map[limitKey]limit.Mark{}}

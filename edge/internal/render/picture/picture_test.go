@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/pictor/pictor/shared/transform"
 )
+
+// What is drawn is the same each time; -rapid.seed=0 draws something else.
+func init() { _ = flag.Set("rapid.seed", "1") }
 
 func TestMain(m *testing.M) {
 	Start()
