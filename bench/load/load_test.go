@@ -172,7 +172,7 @@ func TestOpenLoopSurvivesServersThatHangUp(t *testing.T) {
 		}
 	})
 	p := plan(address)
-	p.Rate, p.Seed = 500, 3
+	p.Rate, p.Seed = 100, 3
 	r := run(t, p)
 	if r.Answers+r.Errors < expectedArrivals(p) || r.Errors == 0 || r.Unanswered != 0 {
 		t.Fatalf("%d answers, %d errors, %d unanswered of %d due", r.Answers, r.Errors, r.Unanswered, expectedArrivals(p))
