@@ -59,7 +59,7 @@ tools:
 
 .PHONY: test
 test: build ## run all tests, with the race detector
-	@set -e; for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) test -race -timeout 9m ./...); done
+	@set -e; for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) test -race -timeout 30m ./...); done
 
 .PHONY: soak
 soak: build ## the long forms of the tests: hundreds of kills and restarts, thousands of mutants

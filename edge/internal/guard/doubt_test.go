@@ -19,18 +19,18 @@ import (
 
 // The time for a request head does not run while an answer is made.
 func TestHeadTimeBehindASlowAnswer(t *testing.T) {
-	const headTime = 200 * time.Millisecond
+	const headTime = 2 * time.Second
 	answer := make(chan struct{})
 	address := handled(t, guard.Options{HeadTime: headTime}, func(*fasthttp.RequestCtx) { <-answer })
 	c := dial(t, address)
 	in := bufio.NewReader(c)
 	io.WriteString(c, marker+marker[:10])
-	time.Sleep(2 * headTime)
+	time.Sleep(headTime + headTime/10)
 	close(answer)
 	if resp, err := http.ReadResponse(in, nil); err != nil || resp.StatusCode != 200 {
 		t.Fatal(resp, err)
 	}
-	time.Sleep(headTime / 4) // until the server waits for the rest
+	time.Sleep(headTime / 40) // until the server waits for the rest
 	io.WriteString(c, marker[10:])
 	if resp, err := http.ReadResponse(in, nil); err != nil || resp.StatusCode != 200 {
 		t.Fatal(resp, err)

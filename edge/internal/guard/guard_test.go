@@ -94,7 +94,7 @@ func (s *server) dial(t testing.TB) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -269,23 +269,26 @@ func TestNothingBehindTheLast(t *testing.T) {
 // What one end learns of the other's silence.
 func TestTimes(t *testing.T) {
 	s := serve(t, guard.Options{HeadTime: 300 * time.Millisecond, IdleTime: 600 * time.Millisecond}, nil)
-	ends := func(name string, c net.Conn, least, most time.Duration, answer string) {
+	const most = 8 * time.Second
+	ends := func(name string, c net.Conn, began time.Time, least time.Duration, answer string) {
 		t.Helper()
-		began := time.Now()
 		got, err := io.ReadAll(c)
 		took := time.Since(began)
 		if err != nil || took < least || took > most || !bytes.Contains(got, []byte(answer)) || answer == "" && len(got) > 0 {
 			t.Errorf("%s: %.60q, %v after %s", name, got, err, took)
 		}
 	}
+	began := time.Now()
 	silent := s.dial(t)
-	ends("silent from the start", silent, 200*time.Millisecond, 2*time.Second, "")
+	ends("silent from the start", silent, began, 200*time.Millisecond, "")
+	began = time.Now()
 	idle := s.dial(t)
 	io.WriteString(idle, marker)
 	if _, err := http.ReadResponse(bufio.NewReader(idle), nil); err != nil {
 		t.Fatal(err)
 	}
-	ends("idle", idle, 400*time.Millisecond, 3*time.Second, "")
+	ends("idle", idle, began, 400*time.Millisecond, "")
+	began = time.Now()
 	slow := s.dial(t)
 	stop := make(chan struct{})
 	var trickling sync.WaitGroup
@@ -301,32 +304,31 @@ func TestTimes(t *testing.T) {
 			}
 		}
 	})
-	ends("trickling a head", slow, 200*time.Millisecond, 3*time.Second, "408")
+	ends("trickling a head", slow, began, 200*time.Millisecond, "408")
 	close(stop)
 	trickling.Wait()
 }
 
 // A slow reader gets all of a long answer though it takes many times StallTime; one that stops reading is cut.
 func TestReaders(t *testing.T) {
-	const size, stall = 12 << 20, 150 * time.Millisecond
+	const size, stall = 12 << 20, 600 * time.Millisecond
 	answer := make([]byte, size)
 	s := serve(t, guard.Options{StallTime: stall}, func() []byte { return answer })
-	slow := s.dial(t)
+	slow, stalled := s.dial(t), s.dial(t)
 	io.WriteString(slow, marker)
+	io.WriteString(stalled, marker)
 	began, n := time.Now(), 0
 	for buf := make([]byte, 512<<10); n < size; {
-		time.Sleep(60 * time.Millisecond)
+		time.Sleep(stall / 6)
 		got, err := slow.Read(buf)
 		if n += got; err != nil {
 			t.Fatalf("cut after %d bytes and %s: %v", n, time.Since(began), err)
 		}
 	}
-	if took := time.Since(began); took < 5*stall {
+	if took := time.Since(began); took < 3*stall {
 		t.Fatalf("too quick (%s) to prove anything", took)
 	}
-	stalled := s.dial(t)
-	io.WriteString(stalled, marker)
-	time.Sleep(8 * stall)
+	time.Sleep(8*stall - time.Since(began))
 	rest, err := io.ReadAll(stalled)
 	if len(rest) >= size {
 		t.Errorf("a reader that stopped for %s got all of it: %v", 8*stall, err)
@@ -353,7 +355,7 @@ func TestConnectionsPerSite(t *testing.T) {
 		t.Errorf("got %q, %v", body, err)
 	}
 	open[1].Close()
-	for range 100 {
+	for range 3000 {
 		if statuses := s.exchange(t, marker); fmt.Sprint(statuses) == "[200]" {
 			return
 		}
@@ -387,7 +389,7 @@ func TestShutdownAnswersWhoHasJustCome(t *testing.T) {
 	if n, err := silent.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the connection that says nothing: %d bytes, %v, want its end", n, err)
 	}
-	if err := <-stopped; err != nil || time.Since(began) > 5*time.Second {
+	if err := <-stopped; err != nil || time.Since(began) > 20*time.Second {
 		t.Errorf("it took %s: %v", time.Since(began), err)
 	}
 }

@@ -118,7 +118,7 @@ func (n *notes) ask(t *testing.T, address, name string, r *rand.Rand) {
 		return // nobody listens any more
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	in := bufio.NewReader(c)
 	for turn := range 1 + r.IntN(4) {
 		time.Sleep(time.Duration(r.IntN(3)) * time.Millisecond)

@@ -48,7 +48,7 @@ func dial(t testing.TB, address string) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return c.(*net.TCPConn)
@@ -116,7 +116,7 @@ func TestTheEndIsSeen(t *testing.T) {
 		c.CloseWrite()
 		began := time.Now()
 		rest, err := io.ReadAll(in)
-		if took := time.Since(began); err != nil || bytes.Count(rest, []byte(" 200 ")) != 1 || took > 2*time.Second {
+		if took := time.Since(began); err != nil || bytes.Count(rest, []byte(" 200 ")) != 1 || took > 8*time.Second {
 			t.Fatalf("after %d requests: %q, %v, %s", i%4, rest, err, took)
 		}
 	}
@@ -193,7 +193,7 @@ func TestTooManyConnections(t *testing.T) {
 		t.Errorf("it was told %q, %v", said.Error, err)
 	}
 	second.Close()
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		if resp, err := ask(dial(t, address)); err == nil && resp.StatusCode == 200 {
 			return
 		}
