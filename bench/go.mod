@@ -8,6 +8,7 @@ require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/cshum/vipsgen v1.3.10
+	github.com/pictor/pictor/shared v0.0.0-00010101000000-000000000000
 	github.com/valyala/fasthttp v1.74.0
 	golang.org/x/image v0.45.0
 	golang.org/x/sys v0.47.0
