@@ -10,6 +10,8 @@ type Goal struct {
 	AtLeast float64 // exactly one of these two is set
 	AtMost  float64
 	Unit    string // of a figure that is taken as it is
+
+	Decimals int // printed of it; 0 stands for three significant digits
 }
 
 // Verdict is what became of a Goal.
@@ -43,7 +45,7 @@ func (v Verdict) Figures() string {
 	if !v.Measured {
 		return "not measured"
 	}
-	return fmt.Sprintf("%s (%s–%s)", v.figure(v.Value.Median), number(v.Value.Min), number(v.Value.Max))
+	return fmt.Sprintf("%s (%s–%s)", v.figure(v.Value.Median), v.number(v.Value.Min), v.number(v.Value.Max))
 }
 
 // Word is «met», «not met» or «not measured».
@@ -59,9 +61,16 @@ func (v Verdict) Word() string {
 
 func (v Verdict) figure(x float64) string {
 	if len(v.Per) > 0 {
-		return number(x) + "×"
+		return v.number(x) + "×"
 	}
-	return number(x) + " " + v.Unit
+	return v.number(x) + " " + v.Unit
+}
+
+func (v Verdict) number(x float64) string {
+	if v.Decimals > 0 {
+		return fmt.Sprintf("%.*f", v.Decimals, x)
+	}
+	return number(x)
 }
 
 // Judge measures goals by figures.

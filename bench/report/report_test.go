@@ -74,6 +74,7 @@ func TestGoals(t *testing.T) {
 		{Goal{Of: a, Per: []Key{b}, AtMost: 0.85}, "≤ 0.85×", "0.85× (0.80–0.90)", "met"},
 		{Goal{Of: a, Per: []Key{b}, AtMost: 0.84}, "≤ 0.84×", "0.85× (0.80–0.90)", "**not met**"},
 		{Goal{Of: a, AtMost: 90, Unit: "ms"}, "≤ 90.0 ms", "85.0 ms (80.0–90.0)", "met"},
+		{Goal{Of: a, AtMost: 90, Unit: "ms", Decimals: 3}, "≤ 90.000 ms", "85.000 ms (80.000–90.000)", "met"},
 		{Goal{Of: key("y", "a"), AtMost: 90, Unit: "ms"}, "≤ 90.0 ms", "not measured", "not measured"},
 		{Goal{Of: a, Per: []Key{key("y", "a")}, AtLeast: 1}, "≥ 1.00×", "not measured", "not measured"},
 	} {

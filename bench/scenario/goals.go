@@ -44,9 +44,9 @@ var Goals = []report.Goal{
 	{Name: "200 px WebP with 100 AVIF jobs queued, p99 above that of an idle edge", AtMost: 60, Unit: "ms",
 		Of: floodKey(floodMore, "p99")},
 	{Name: "photographs from rungs, the worst SSIM against a direct render", AtLeast: 0.99, Unit: "SSIM",
-		Of: rungsKey(rungsPhotos)},
+		Of: rungsKey(rungsPhotos), Decimals: 4},
 	{Name: "hard pictures from rungs, the worst SSIM against a direct render", AtLeast: 0.99, Unit: "SSIM",
-		Of: rungsKey(rungsHard)},
+		Of: rungsKey(rungsHard), Decimals: 4},
 	{Name: "memory after 2000 mixed renders against after 200", AtMost: 1.1,
 		Of: memoryKey("at the end"), Per: keys(memoryKey("after 200"))},
 }
