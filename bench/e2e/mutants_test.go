@@ -19,10 +19,6 @@ import (
 	"github.com/pictor/pictor/shared/mutate"
 )
 
-// slowest is how long a damaged file may keep anybody waiting. It is many times what the slowest takes on an idle machine, and
-// less than the processor time at which a worker gives up.
-const slowest = 20 * time.Second
-
 // Damaged files go through a whole stack: what the origin takes in is asked for at the edge. Nothing fails but the file,
 // soon, and the edge is the same one afterwards.
 func TestMutants(t *testing.T) {
