@@ -566,6 +566,41 @@ func TestDiskThatFailsWrites(t *testing.T) {
 	}
 }
 
+// The same where only the last step of a file of values fails, the one after which pebble knows no way back.
+func TestValuesThatCannotBeFinished(t *testing.T) {
+	for name, step := range map[string]errorfs.OpKind{"write": errorfs.OpFileWrite, "sync": errorfs.OpFileSyncData} {
+		t.Run(name, func(t *testing.T) {
+			var failing atomic.Bool
+			var failed atomic.Int64
+			c := open(t, Options{fs: errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if failing.Load() && op.Kind == step && strings.HasSuffix(op.Path, ".blob") {
+					failed.Add(1)
+					return syscall.EIO
+				}
+				return nil
+			}))})
+			fill(t, c, 0, 50, 20_000)
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			c = open(t, c.Options)
+			failing.Store(true)
+			for i := 50; failed.Load() == 0 && c.Stats().Open; i++ {
+				c.Put(key(i), object(i, 20_000))
+				if i > 100_000 {
+					t.Fatal("files of values are finished without this step")
+				}
+			}
+			eventually(t, "the store is left", func() bool { return c.Stats().Trips > 0 })
+			failing.Store(false)
+			eventually(t, "the cache works again", func() bool { return c.Stats().Open })
+			if n := has(t, c, 0, 50, 20_000); n != 50 || c.Stats().Quarantined != 0 {
+				t.Errorf("%d of 50 entries from before are there: %+v", n, c.Stats())
+			}
+		})
+	}
+}
+
 func TestDiskThatCannotBeOpened(t *testing.T) {
 	wrapped, failing := sick(syscall.EIO)
 	failing.Store(true)

@@ -61,7 +61,7 @@ func openStore(dir string, fs vfs.FS, budget int64, h *health) (s *store, err er
 	}()
 	segment := segmentBytes(budget)
 	o := &pebble.Options{
-		FS:                 fs,
+		FS:                 &mended{FS: fs},
 		Logger:             h,
 		EventListener:      h.listener(),
 		FormatMajorVersion: pebble.FormatValueSeparation,
